@@ -1,0 +1,37 @@
+"""Errors of the query side, each with its own remedy."""
+
+from __future__ import annotations
+
+from catalog.errors import LremError
+
+
+class EngineError(LremError):
+    """Base of every error raised by ``engine``."""
+
+
+class ModelError(EngineError):
+    """A checkpoint that cannot be made, read or used."""
+
+
+class StoreError(EngineError):
+    """Milvus could not be opened or did not do what was asked."""
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the Milvus Lite file."""
+
+
+class CollectionNotFoundError(StoreError):
+    """No collection of that name at this URI."""
+
+
+class CollectionExistsError(StoreError):
+    """A collection of that name exists already."""
+
+
+class ManifestMismatchError(StoreError):
+    """The collection was built with another checkpoint, item template or dimension."""
+
+
+class FilterError(StoreError):
+    """A filter expression that Milvus does not accept."""
