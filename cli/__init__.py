@@ -1,1 +1,1 @@
-"""TODO."""
+"""Typer commands, one file each: parse, call, render."""
