@@ -21,6 +21,10 @@ class StoreLockedError(StoreError):
     """Another process holds the Milvus Lite file."""
 
 
+class StoreNotFoundError(StoreError):
+    """There is no Milvus Lite file at this path."""
+
+
 class CollectionNotFoundError(StoreError):
     """No collection of that name at this URI."""
 

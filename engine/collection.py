@@ -1,0 +1,379 @@
+"""One Milvus collection: rows in, candidates and product fields out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import ManifestMismatchError, StoreError
+from engine.lite import LiteFile
+from engine.manifest import PROPERTY, Manifest, utc_now
+from engine.results import Candidate
+from engine.rpc import milvus_call, string_literal
+from engine.schema import (
+    DENSE,
+    FILTERABLE,
+    PRODUCT_FIELDS,
+    SPARSE,
+    ItemRow,
+    from_record,
+    record_bytes,
+    to_record,
+)
+
+MAX_RESULTS = 16_384
+"""Milvus' limit of results a search."""
+
+# A server takes 64 MiB a message.
+_UPSERT_BYTES = 32 * 2**20
+_IDS_A_CALL = 1_000
+# HNSW's search breadth; at 128 recall@100 against exact search stays above 0.99.
+_MIN_EF = 128
+_INDEX_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """How much of a collection its dense index covers.
+
+    Attributes:
+        type: "HNSW", or None where no index was built yet.
+        rows: Rows stored; on Milvus Lite older versions of a row count until they are merged away.
+        indexed: Rows that the index covers; the others are found too, by brute force.
+    """
+
+    type: str | None
+    rows: int
+    indexed: int
+
+    @property
+    def built(self) -> bool:
+        """Whether the index covers every row."""
+        return self.type is not None and self.indexed >= self.rows
+
+
+class Collection:
+    """A collection of encoded products and its manifest; made by :class:`engine.store.Store`.
+
+    Threads may share it for reading; one writer at a time.
+
+    Attributes:
+        name: Its name, or the alias it was opened by.
+        manifest: What it was built with.
+        has_text_search: Whether :meth:`search_text` works: Milvus Lite or a server from 2.5 on.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        manifest: Manifest,
+        has_text_search: bool,
+        lite: LiteFile | None,
+    ) -> None:
+        self.name = name
+        self.manifest = manifest
+        self.has_text_search = has_text_search
+        self._client = client
+        self._lite = lite
+        self._loaded = False
+
+    def check(
+        self,
+        *,
+        fingerprint: str | None = None,
+        template_hash: str | None = None,
+        dimension: int | None = None,
+    ) -> None:
+        """Refuse to work with anything but what the collection was built with.
+
+        Args:
+            fingerprint: Of the checkpoint at hand.
+            template_hash: Of the item template at hand.
+            dimension: Of the vectors at hand.
+
+        Raises:
+            ManifestMismatchError: One of them differs; the message has both values.
+        """
+        manifest = self.manifest
+        for what, built_with, given in (
+            (f"checkpoint ({manifest.model_source})", manifest.fingerprint, fingerprint),
+            ("item template", manifest.template_hash, template_hash),
+            ("vector dimension", manifest.dimension, dimension),
+        ):
+            if given is not None and given != built_with:
+                raise ManifestMismatchError(
+                    f"Collection {self.name} was built with another {what}: "
+                    f"{built_with} there, {given} here.",
+                    "Use the checkpoint and version it was built with, or index the catalog into "
+                    "another collection with --collection NAME.",
+                )
+
+    def update_manifest(self, **changes: Any) -> None:
+        """Change fields of the manifest, and its time of update, in Milvus.
+
+        Args:
+            **changes: Field name to new value.
+
+        Raises:
+            StoreError: Milvus did not store it.
+        """
+        manifest = replace(self.manifest, **{"updated": utc_now(), **changes})
+        with milvus_call(f"update the manifest of {self.name}"):
+            self._client.alter_collection_properties(
+                self.name, properties={PROPERTY: manifest.to_json()}
+            )
+        self.manifest = manifest
+
+    def count(self) -> int:
+        """Number of products, those of an unfinished build included.
+
+        Raises:
+            StoreError: Milvus cannot tell.
+        """
+        with milvus_call(f"count the rows of {self.name}"):
+            if self._lite is not None:
+                return int(self._client.get_collection_stats(self.name)["row_count"])
+            self._load()
+            answer = self._client.query(
+                self.name, output_fields=["count(*)"], consistency_level="Strong"
+            )
+            return int(answer[0]["count(*)"])
+
+    def size_bytes(self) -> int | None:
+        """Size on disk in bytes; None on a server, which does not tell."""
+        return self._lite.size_bytes(self.name) if self._lite is not None else None
+
+    def upsert(self, rows: Sequence[ItemRow]) -> None:
+        """Insert products, or replace those of the same id; of one id given twice the last counts.
+
+        Args:
+            rows: Any number; messages to Milvus are split by bytes.
+
+        Raises:
+            ManifestMismatchError: A vector has another dimension than the collection.
+            StoreError: A vector has NaN or infinity in it, or Milvus refuses a row.
+        """
+        unique = {row.product.id: row for row in rows}
+        self._check_vectors(list(unique.values()))
+        for records in _by_bytes(to_record(row) for row in unique.values()):
+            with milvus_call(f"store {len(records)} products in {self.name}"):
+                self._client.upsert(self.name, records)
+
+    def _check_vectors(self, rows: Sequence[ItemRow]) -> None:
+        for row in rows:
+            if row.vector.shape != (self.manifest.dimension,):
+                self.check(dimension=row.vector.shape[-1] if row.vector.ndim else 0)
+            if not np.isfinite(row.vector).all():
+                raise StoreError(
+                    f"The vector of product {row.product.id!r} holds NaN or infinity.",
+                    "The checkpoint is damaged or its dtype overflows: try --dtype float32.",
+                )
+
+    def content_hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        """Look up which products are stored, and as what.
+
+        Args:
+            ids: Product ids.
+
+        Returns:
+            Id to content hash, for those that are stored.
+
+        Raises:
+            StoreError: Milvus did not answer.
+        """
+        records = self._get(ids, ["id", "content_hash"])
+        return {record["id"]: record["content_hash"] for record in records}
+
+    def fetch(self, ids: Sequence[str], vectors: bool = False) -> dict[str, dict[str, Any]]:
+        """Get the stored fields of products.
+
+        Args:
+            ids: Product ids.
+            vectors: Whether to return the vectors too.
+
+        Returns:
+            Id to fields, for those that are stored; absent values are left out, a vector is under
+            ``vector`` as float32 [dimension].
+
+        Raises:
+            StoreError: Milvus did not answer.
+        """
+        fields = [*PRODUCT_FIELDS, DENSE] if vectors else [*PRODUCT_FIELDS]
+        return {record["id"]: from_record(record) for record in self._get(ids, fields)}
+
+    def _get(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(ids), _IDS_A_CALL):
+            literals = ",".join(map(string_literal, ids[start : start + _IDS_A_CALL]))
+            with milvus_call(f"read products of {self.name}"):
+                self._load()
+                records = self._client.query(
+                    self.name,
+                    filter=f"id in [{literals}]",
+                    output_fields=fields,
+                    consistency_level="Strong",
+                )
+            yield from records
+
+    def search_dense(
+        self, vectors: npt.NDArray[np.float32], k: int, filter: str = ""
+    ) -> list[list[Candidate]]:
+        """Find the nearest products by cosine.
+
+        Args:
+            vectors: float32 [n, dimension].
+            k: Candidates a vector, at most 16,384.
+            filter: Milvus expression; only products it holds for are candidates.
+
+        Returns:
+            n lists of at most k candidates, best first; a score is the cosine.
+
+        Raises:
+            ManifestMismatchError: The vectors have another dimension than the collection.
+            FilterError: Milvus does not accept the filter.
+            StoreError: Milvus did not answer.
+        """
+        if len(vectors) == 0:
+            return []
+        self.check(dimension=vectors.shape[1])
+        found = self._search(DENSE, list(vectors), k, filter, {"params": {"ef": max(k, _MIN_EF)}})
+        return [[Candidate(hit["id"], hit["distance"]) for hit in hits] for hits in found]
+
+    def search_text(
+        self, queries: Sequence[str], k: int, filter: str = ""
+    ) -> list[list[Candidate]]:
+        """Find products whose item text shares words with a query, by BM25.
+
+        Args:
+            queries: n texts.
+            k: Candidates a query, at most 16,384.
+            filter: Milvus expression; only products it holds for are candidates.
+
+        Returns:
+            n lists of at most k candidates, best first; a score is the BM25 score. A product that
+            shares no word is never one.
+
+        Raises:
+            FilterError: Milvus does not accept the filter.
+            StoreError: This server has no BM25, or did not answer.
+        """
+        if not self.has_text_search:
+            raise StoreError(
+                f"Collection {self.name} has no lexical index: its Milvus server is older than "
+                "2.5 and computes no BM25.",
+                "Search with --route dense, or use a Milvus server of version 2.5 or later.",
+            )
+        if not queries:
+            return []
+        found = self._search(SPARSE, list(queries), k, filter, {})
+        # Milvus Lite returns the negated score.
+        return [[Candidate(hit["id"], abs(hit["distance"])) for hit in hits] for hits in found]
+
+    def _search(
+        self, field: str, data: list[Any], k: int, filter: str, params: dict[str, Any]
+    ) -> Any:
+        with milvus_call(f"search {self.name}", filter=filter, filterable=FILTERABLE):
+            self._load()
+            return self._client.search(
+                self.name,
+                data=data,
+                anns_field=field,
+                limit=k,
+                filter=filter,
+                search_params=params,
+                output_fields=["id"],
+            )
+
+    def _load(self) -> None:
+        if not self._loaded:
+            self._client.load_collection(self.name)
+            self._loaded = True
+
+    def index_state(self) -> IndexState:
+        """How much of the collection its dense index covers.
+
+        Raises:
+            StoreError: Milvus cannot tell.
+        """
+        with milvus_call(f"describe the index of {self.name}"):
+            if DENSE not in self._client.list_indexes(self.name):
+                return IndexState(None, self.count(), 0)
+            described = self._client.describe_index(self.name, DENSE)
+            if self._lite is None:
+                pending = int(described["pending_index_rows"])
+                total = int(described["total_rows"])
+                return IndexState(described["index_type"], total, total - pending)
+            self._load()
+            return IndexState(described["index_type"], *self._lite.rows_covered(self.name, DENSE))
+
+    def build_index(self) -> None:
+        """Index every row stored so far, load the collection, and make sure that it is so.
+
+        Cheap where little was added since: only rows not covered yet are indexed, except that
+        Milvus Lite indexes a whole segment (up to 100,000 rows) again when it merges it.
+
+        Raises:
+            StoreError: Milvus did not build the index, or it does not cover every row.
+        """
+        with milvus_call(f"build the index of {self.name}"):
+            if self._lite is None:
+                self._build_on_server()
+            else:
+                self._build_on_lite(self._lite)
+        state = self.index_state()
+        if not state.built:
+            raise StoreError(
+                f"The index of {self.name} covers {state.indexed} of {state.rows} rows.",
+                "Run lrem index again; it only builds what is missing.",
+            )
+
+    def _build_on_lite(self, lite: LiteFile) -> None:
+        # Released, Lite leaves indexing to the load below; loaded, it would do so in the
+        # background, report it finished at once, and search by brute force meanwhile.
+        self._client.release_collection(self.name)
+        self._loaded = False
+        self._client.flush(self.name)
+        lite.merge_segments(self.name)
+        self.create_indexes()
+        self._load()
+
+    def _build_on_server(self) -> None:
+        self._client.flush(self.name)
+        self.create_indexes()
+        self._load()
+        while not self.index_state().built:
+            time.sleep(_INDEX_POLL_SECONDS)
+
+    def create_indexes(self) -> None:
+        """Declare the indexes that are not declared yet."""
+        declared = self._client.list_indexes(self.name)
+        index = self._client.prepare_index_params()
+        if DENSE not in declared:
+            kind, metric = self.manifest.index, self.manifest.metric
+            index.add_index(
+                DENSE, kind["type"], index_name=DENSE, metric_type=metric, params=kind["params"]
+            )
+        if self.has_text_search and SPARSE not in declared:
+            index.add_index(SPARSE, "SPARSE_INVERTED_INDEX", index_name=SPARSE, metric_type="BM25")
+        if len(index):
+            self._client.create_index(self.name, index)
+
+
+def _by_bytes(records: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Group records into lists that fit a message."""
+    group: list[dict[str, Any]] = []
+    size = 0
+    for record in records:
+        needs = record_bytes(record)
+        if group and size + needs > _UPSERT_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(record)
+        size += needs
+    if group:
+        yield group

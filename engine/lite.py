@@ -1,0 +1,184 @@
+"""Milvus Lite: one embedded server a file and process, shared by every store that opens the file.
+
+A Milvus Lite "file" is a directory that one process may hold. The server is started here, and not
+by pymilvus' own ``.db`` handling, because that logs the cause of a failure and loses it, never
+gives the file back, and tells nothing of which rows its index really covers. Lite's inside is
+looked into in this module only.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import StoreError, StoreLockedError, StoreNotFoundError
+
+_STOP_GRACE_SECONDS = 2.0
+
+_open_files: dict[Path, LiteFile] = {}
+_registry_lock = threading.Lock()
+
+
+@dataclass
+class LiteFile:
+    """An open Milvus Lite file.
+
+    Attributes:
+        path: The file, absolute.
+        port: Port of the embedded server on 127.0.0.1.
+        users: Stores that have it open.
+    """
+
+    path: Path
+    port: int
+    _server: Any
+    _database: Any
+    users: int = 1
+
+    @classmethod
+    def open(cls, path: Path, create: bool) -> LiteFile:
+        """Start the embedded server, or join the one this process has running.
+
+        Args:
+            path: Where the file is or shall be.
+            create: Make the file if it does not exist.
+
+        Returns:
+            The open file; give it back with :meth:`close`.
+
+        Raises:
+            StoreNotFoundError: There is no such file and ``create`` is false.
+            StoreLockedError: Another process holds the file.
+            StoreError: The path cannot be a Milvus Lite file.
+        """
+        path = path.expanduser().absolute()
+        with _registry_lock:
+            if path in _open_files:
+                _open_files[path].users += 1
+                return _open_files[path]
+            _check_path(path, create)
+            _open_files[path] = cls._start(path)
+            return _open_files[path]
+
+    @classmethod
+    def _start(cls, path: Path) -> LiteFile:
+        from milvus_lite.adapter.grpc.server import start_server_in_thread
+        from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
+
+        # Its errors reach us as statuses; the tracebacks beside them are noise to a user.
+        logging.getLogger("milvus_lite.adapter.grpc.servicer").setLevel(logging.CRITICAL)
+        try:
+            server, database, port = start_server_in_thread(data_dir=str(path))
+        except DataDirLockedError as error:
+            holder = _lock_holder(path)
+            who = f"Process {holder}" if holder else "Another process"
+            raise StoreLockedError(
+                f"{who} holds the Milvus Lite file {path}; one process at a time can open it.",
+                "Wait for it to end or stop it, or serve several processes from a Milvus server: "
+                "--uri http://HOST:19530.",
+            ) from error
+        except (MilvusLiteError, OSError, RuntimeError) as error:
+            raise StoreError(
+                f"The Milvus Lite file {path} cannot be opened: {error}",
+                "Check that the folder is writable and has space left.",
+            ) from error
+        return cls(path, port, server, database)
+
+    def close(self) -> None:
+        """Give the file back; the last user's close flushes it and frees it for other processes."""
+        with _registry_lock:
+            self.users -= 1
+            if self.users == 0:
+                self._stop()
+
+    def _stop(self) -> None:
+        del _open_files[self.path]
+        self._server.stop(_STOP_GRACE_SECONDS).wait()
+        self._database.close()
+
+    def merge_segments(self, collection: str) -> None:
+        """Let Lite merge small segments until nothing is left to merge.
+
+        Every segment has BM25 statistics and an HNSW graph of its own: fewer are better on both
+        counts, and a merge that came after the index was built would undo it.
+
+        Args:
+            collection: Name of the collection, flushed.
+        """
+        inner = self._database.get_collection(collection)
+        before: list[str] | None = None
+        while (now := sorted(s.file_path for s in inner._segments_snapshot())) != before:
+            before = now
+            inner._schedule_bg_maintenance()
+            inner._wait_for_bg()
+
+    def rows_covered(self, collection: str, field: str) -> tuple[int, int]:
+        """Count what a vector index really covers; Lite's own figures always say everything.
+
+        Args:
+            collection: Name of the collection.
+            field: Name of the dense vector field.
+
+        Returns:
+            Rows stored, older versions of a row included, and rows in segments whose index is
+            built and in memory.
+        """
+        inner = self._database.get_collection(collection)
+        segments = inner._segments_snapshot()
+        stored = inner.count() + sum(segment.num_rows for segment in segments)
+        indexes = [segment.indexes.get(field) for segment in segments]
+        return stored, sum(index.num_vectors for index in indexes if index is not None)
+
+    def size_bytes(self, collection: str) -> int:
+        """Size on disk of one collection, in bytes."""
+        folder = Path(self._database.get_collection(collection).data_dir)
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _check_path(path: Path, create: bool) -> None:
+    if path.is_file():
+        raise StoreError(
+            f"{path} is a plain file, not a Milvus Lite 3 store; Milvus Lite 2 files cannot be read.",
+            "Choose another --uri and index the catalog again.",
+        )
+    if path.is_dir():
+        if any(path.iterdir()) and not (path / "collections").is_dir():
+            raise StoreError(
+                f"{path} is a folder with other files in it, not a Milvus Lite store.",
+                f"Name a file inside it: --uri {path / 'lrem.db'}",
+            )
+        return
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"The Milvus Lite file {path} cannot be made: there is no folder {path.parent}.",
+            f"Make the folder first: mkdir -p {path.parent}",
+        )
+    if not create:
+        raise StoreNotFoundError(
+            f"There is no Milvus Lite file at {path}.",
+            "Make one by indexing a catalog: lrem index CATALOG, or name another with --uri.",
+        )
+
+
+def _lock_holder(path: Path) -> int | None:
+    """The process that holds the file, where /proc tells."""
+    try:
+        inode = (path / "LOCK").stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    for line in locks:
+        columns = line.split()
+        if len(columns) > 5 and columns[1] == "FLOCK" and columns[5].endswith(f":{inode}"):
+            return int(columns[4]) or None
+    return None
+
+
+@atexit.register
+def _close_all() -> None:
+    for file in list(_open_files.values()):
+        file._stop()
