@@ -32,6 +32,7 @@ MAX_RESULTS = 16_384
 # A server takes 64 MiB a message.
 _UPSERT_BYTES = 32 * 2**20
 _IDS_A_CALL = 1_000
+_QUERIES_A_CALL = 128
 # HNSW's search breadth; at 128 recall@100 against exact search stays above 0.99.
 _MIN_EF = 128
 _INDEX_POLL_SECONDS = 0.5
@@ -268,26 +269,26 @@ class Collection:
                 "2.5 and computes no BM25.",
                 "Search with --route dense, or use a Milvus server of version 2.5 or later.",
             )
-        if not queries:
-            return []
         found = self._search(SPARSE, list(queries), k, filter, {})
         # Milvus Lite returns the negated score.
         return [[Candidate(hit["id"], abs(hit["distance"])) for hit in hits] for hits in found]
 
     def _search(
         self, field: str, data: list[Any], k: int, filter: str, params: dict[str, Any]
-    ) -> Any:
-        with milvus_call(f"search {self.name}", filter=filter, filterable=FILTERABLE):
-            self._load()
-            return self._client.search(
-                self.name,
-                data=data,
-                anns_field=field,
-                limit=k,
-                filter=filter,
-                search_params=params,
-                output_fields=["id"],
-            )
+    ) -> Iterator[list[dict[str, Any]]]:
+        for start in range(0, len(data), _QUERIES_A_CALL):
+            with milvus_call(f"search {self.name}", filter=filter, filterable=FILTERABLE):
+                self._load()
+                found = self._client.search(
+                    self.name,
+                    data=data[start : start + _QUERIES_A_CALL],
+                    anns_field=field,
+                    limit=k,
+                    filter=filter,
+                    search_params=params,
+                    output_fields=["id"],
+                )
+            yield from found
 
     def _load(self) -> None:
         if not self._loaded:

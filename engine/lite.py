@@ -142,7 +142,7 @@ class LiteFile:
 def _check_path(path: Path, create: bool) -> None:
     if path.is_file():
         raise StoreError(
-            f"{path} is a plain file, not a Milvus Lite 3 store; Milvus Lite 2 files cannot be read.",
+            f"{path} is a plain file, not a Milvus Lite 3 store (version 2 files cannot be read).",
             "Choose another --uri and index the catalog again.",
         )
     if path.is_dir():
@@ -152,15 +152,15 @@ def _check_path(path: Path, create: bool) -> None:
                 f"Name a file inside it: --uri {path / 'lrem.db'}",
             )
         return
-    if not path.parent.is_dir():
-        raise StoreError(
-            f"The Milvus Lite file {path} cannot be made: there is no folder {path.parent}.",
-            f"Make the folder first: mkdir -p {path.parent}",
-        )
     if not create:
         raise StoreNotFoundError(
             f"There is no Milvus Lite file at {path}.",
             "Make one by indexing a catalog: lrem index CATALOG, or name another with --uri.",
+        )
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"The Milvus Lite file {path} cannot be made: there is no folder {path.parent}.",
+            f"Make the folder first: mkdir -p {path.parent}",
         )
 
 
