@@ -10,7 +10,6 @@ from tokenizers import (
     Tokenizer,
     decoders,
     models,
-    normalizers,
     pre_tokenizers,
     processors,
     trainers,
@@ -34,21 +33,20 @@ CHAT_TEMPLATE = (
 )
 
 
-def tiny_encoder(path: Path, dimension: int = 32) -> Path:
+def tiny_encoder(path: Path, *, dimension: int = 32, seed: int = 0) -> Path:
     """A BERT encoder in the layout of sentence-transformers."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizer
 
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    characters = sorted({c for c in WORDS if not c.isspace()})
+    words = sorted({w.strip(",") for w in WORDS.split()})
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(WORDS.splitlines(), trainer)
-    torch.manual_seed(0)
+    pieces = [*special, *characters, *(f"##{c}" for c in characters), *words]
+    vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
+    torch.manual_seed(seed)
     config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=len(vocabulary),
         hidden_size=dimension,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -59,7 +57,7 @@ def tiny_encoder(path: Path, dimension: int = 32) -> Path:
     base = path / "bert"
     with quiet():
         BertModel(config).save_pretrained(base)
-        BertTokenizer(vocab=tokenizer.get_vocab()).save_pretrained(base)
+        BertTokenizer(vocab=vocabulary).save_pretrained(base)
         transformer = Transformer(str(base), max_seq_length=64)
     modules = [transformer, Pooling(dimension), Normalize()]
     target = path / "encoder"
@@ -70,7 +68,7 @@ def tiny_encoder(path: Path, dimension: int = 32) -> Path:
     return target
 
 
-def tiny_lm(path: Path, arch: str = "qwen2", *, tied: bool = True) -> Path:
+def tiny_lm(path: Path, arch: str = "qwen2", *, tied: bool = True, seed: int = 0) -> Path:
     """A causal LM of the Qwen2 (with chat template) or Llama (with BOS token) architecture."""
     from transformers import (
         LlamaConfig,
@@ -101,7 +99,7 @@ def tiny_lm(path: Path, arch: str = "qwen2", *, tied: bool = True) -> Path:
     )
     if arch == "qwen2":
         fast.chat_template = CHAT_TEMPLATE
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config_class, model_class = {
         "qwen2": (Qwen2Config, Qwen2ForCausalLM),
         "llama": (LlamaConfig, LlamaForCausalLM),
@@ -126,22 +124,26 @@ def tiny_lm(path: Path, arch: str = "qwen2", *, tied: bool = True) -> Path:
     return path / arch
 
 
-def tiny_separate(path: Path, *, trained: bool = False, reasoner: bool | None = None) -> Path:
+def tiny_separate(
+    path: Path, *, trained: bool = False, reasoner: bool | None = None, seed: int = 0
+) -> Path:
     """Separate towers: the tiny encoder, and a tiny Llama if it is trained to reason."""
-    with_reasoner = trained if reasoner is None else reasoner
     sources = path.with_name(path.name + "-sources")
+    with_reasoner = trained if reasoner is None else reasoner
     init_checkpoint(
         path,
         towers="separate",
-        embedder=str(tiny_encoder(sources)),
-        reasoner=str(tiny_lm(sources, "llama")) if with_reasoner else None,
+        embedder=str(tiny_encoder(sources, seed=seed)),
+        reasoner=str(tiny_lm(sources, "llama", seed=seed)) if with_reasoner else None,
     )
     return mark_trained(path) if trained else path
 
 
-def tiny_shared(path: Path, arch: str = "qwen2", *, trained: bool = True) -> Path:
+def tiny_shared(
+    path: Path, arch: str = "qwen2", *, trained: bool = True, tied: bool = True, seed: int = 0
+) -> Path:
     """Shared towers on the tiny Qwen2 (chat framing) or Llama (plain framing)."""
-    base = tiny_lm(path.with_name(path.name + "-sources"), arch)
+    base = tiny_lm(path.with_name(path.name + "-sources"), arch, tied=tied, seed=seed)
     framing = "chat" if arch == "qwen2" else "plain"
     init_checkpoint(path, towers="shared", reasoner=str(base), framing=framing)
     return mark_trained(path) if trained else path

@@ -10,13 +10,25 @@ if TYPE_CHECKING:
     from engine.model.config import LremConfig
     from engine.model.init import init_checkpoint
     from engine.model.lrem import LREM
+    from engine.model.summary import CheckpointSummary, TowerSummary, describe
 
-__all__ = ["LREM", "LremConfig", "init_checkpoint", "save_checkpoint"]
+__all__ = [
+    "LREM",
+    "CheckpointSummary",
+    "LremConfig",
+    "TowerSummary",
+    "describe",
+    "init_checkpoint",
+    "save_checkpoint",
+]
 
 # Loaded when first asked for: torch and transformers cost seconds.
 _HOMES = {
     "LREM": "lrem",
+    "CheckpointSummary": "summary",
     "LremConfig": "config",
+    "TowerSummary": "summary",
+    "describe": "summary",
     "init_checkpoint": "init",
     "save_checkpoint": "checkpoint",
 }

@@ -97,7 +97,7 @@ def written(directory: Path, *, replace: bool) -> Iterator[Path]:
         ModelError: Something else lies there, or a checkpoint that may not be replaced.
     """
     directory = directory.expanduser().absolute()
-    _check_free(directory, replace)
+    check_free(directory, replace=replace)
     directory.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
@@ -111,7 +111,16 @@ def written(directory: Path, *, replace: bool) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _check_free(directory: Path, replace: bool) -> None:
+def check_free(directory: Path, *, replace: bool) -> None:
+    """Refuse a directory that a checkpoint must not be written to.
+
+    Args:
+        directory: Where a checkpoint shall be.
+        replace: Whether an LREM checkpoint that lies there may be replaced.
+
+    Raises:
+        ModelError: Something else lies there, or a checkpoint that may not be replaced.
+    """
     if not directory.exists():
         return
     if not directory.is_dir():

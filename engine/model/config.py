@@ -13,6 +13,8 @@ CONFIG_FILE = "lrem_config.json"
 FORMAT_VERSION = 1
 REASONER_FOLDER = "reasoner"
 EMBEDDER_FOLDER = "embedder"
+THINK, END_THINK, EMB = "<think>", "</think>", "<emb>"
+SPECIAL_TOKENS = (THINK, END_THINK, EMB)
 
 Towers = Literal["shared", "separate"]
 Style = Literal["plain", "chat"]
@@ -83,6 +85,15 @@ class LremConfig:
     def can_reason(self) -> bool:
         """Whether the checkpoint has a reasoner that was trained to reason."""
         return self.reasoner is not None and self.reasoner.trained
+
+    @property
+    def reason_note(self) -> str:
+        """Whether it reasons, and if not why, in words for a person."""
+        if self.can_reason:
+            return f"reasons in at most {self.max_thought_tokens} tokens"
+        if self.reasoner is None:
+            return "the checkpoint has no reasoner; queries are embedded directly"
+        return "the reasoner was never trained to reason; queries are embedded directly"
 
     def save(self, directory: Path) -> None:
         """Write ``lrem_config.json``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from engine.model.loading import output_layer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,7 +49,7 @@ class Sampling:
         Returns:
             Float64 [rows, max_tokens] in [0, 1).
         """
-        seed = np.random.SeedSequence().entropy if self.seed is None else self.seed
+        seed = secrets.randbits(63) if self.seed is None else self.seed
         draws = [np.random.default_rng([seed, i]).random(self.max_tokens) for i in range(rows)]
         return np.array(draws).reshape(rows, self.max_tokens)
 
@@ -168,21 +171,21 @@ class _Batch:
         from transformers import DynamicCache
 
         self.rows = list(range(len(prompts)))
-        self._body, self._head = model.base_model, model.get_output_embeddings()
+        self._body, self._head = model.base_model, output_layer(model)
         self._cache = DynamicCache(config=model.config)
         parameters = inspect.signature(self._body.forward).parameters
         # transformers renamed it within version 5.
         self._cache_name = "cache" if "cache" in parameters else "past_key_values"
         ids, mask, positions = (tensor.to(model.device) for tensor in padded_left(prompts))
         self._mask = mask
-        self._forward(ids, positions)
+        self._state = self._forward(ids, positions)
 
     def read(self, tokens: list[list[int]]) -> None:
         """Append the same number of tokens to every row."""
         ids = torch.tensor(tokens, device=self._mask.device)
         positions = self._mask.sum(1, keepdim=True) + torch.arange(ids.shape[1], device=ids.device)
         self._mask = torch.cat([self._mask, torch.ones_like(ids)], dim=1)
-        self._forward(ids, positions)
+        self._state = self._forward(ids, positions)
 
     def state_of(self, rows: list[int]) -> torch.Tensor:
         """Last-layer states [len(rows), hidden] at the rows' last tokens."""
@@ -204,7 +207,7 @@ class _Batch:
             self._cache.batch_select_indices(index)
             self._mask, self._state = self._mask[index], self._state[index]
 
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> None:
+    def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         output = self._body(
             input_ids=ids,
             attention_mask=self._mask,
@@ -212,7 +215,8 @@ class _Batch:
             use_cache=True,
             **{self._cache_name: self._cache},
         )
-        self._state: torch.Tensor = output.last_hidden_state[:, -1]
+        state: torch.Tensor = output.last_hidden_state[:, -1]
+        return state
 
 
 def _write(
@@ -231,7 +235,8 @@ def _write(
     rows = [row for row in writing if len(done[row].ids) < sampling.max_tokens]
     if not rows:
         return {}
-    logits = batch.logits_of(rows).masked_fill(closing.forbidden, float("-inf"))
+    logits = batch.logits_of(rows)
+    logits.masked_fill_(closing.forbidden.to(logits.device), float("-inf"))
     if sampling.temperature > 0:
         logprobs = torch.log_softmax(logits / sampling.temperature, dim=-1)
         draws = [uniforms[row, len(done[row].ids)] for row in rows]

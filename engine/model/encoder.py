@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # On two CPU cores larger batches only leave the caches; a GPU wants them larger.
 MAX_ROWS = {"cpu": 128, "cuda": 2048, "mps": 512}
-MAX_TOKENS = {"cpu": 4096, "cuda": 65536, "mps": 16384}
+MAX_TOKENS = {"cpu": 2048, "cuda": 65536, "mps": 16384}
 
 
 class Encoder:
@@ -37,8 +37,8 @@ class Encoder:
         self, model: SentenceTransformer, max_item_tokens: int, max_query_tokens: int
     ) -> None:
         self.model = model
-        self._query_prompt = _prompt(model, ("query",))
-        self._item_prompt = _prompt(model, ("document", "passage", "corpus"))
+        self._query_prompt = model.prompts.get("query") or ""
+        self._item_prompt = model.prompts.get("document") or ""
         self._tokenizer = bulk_tokenizer(model.tokenizer, max_item_tokens)
         self._query_tokenizer = bulk_tokenizer(model.tokenizer, max_query_tokens)
         self._pad_id = model.tokenizer.pad_token_id or 0
@@ -123,8 +123,3 @@ def dimension(model: SentenceTransformer) -> int:
     if width is None:
         raise ModelError("The encoder does not say how wide its vectors are.", "Choose another.")
     return width
-
-
-def _prompt(model: SentenceTransformer, names: Sequence[str]) -> str:
-    """The first of an encoder's prompts that has one of these names, as its own encode uses."""
-    return next((model.prompts[name] for name in names if model.prompts.get(name)), "")

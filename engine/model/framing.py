@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
 from engine.model.batches import encodable
-from engine.model.config import FramingConfig, LremConfig, Style
+from engine.model.config import SPECIAL_TOKENS, THINK, FramingConfig, LremConfig, Style
 from engine.model.loading import bulk_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-THINK, END_THINK, EMB = "<think>", "</think>", "<emb>"
-SPECIAL_TOKENS = (THINK, END_THINK, EMB)
 
 DEFAULTS: dict[Style, FramingConfig] = {
     "plain": FramingConfig(style="plain", query="Query: {query}", item="Item: {item}"),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
 from engine.errors import ModelError
-from engine.model.checkpoint import save_checkpoint
-from engine.model.config import LremConfig, Origin, Style, Towers
+from engine.model.checkpoint import check_free, save_checkpoint
+from engine.model.config import SPECIAL_TOKENS, LremConfig, Origin, Style, Towers
 from engine.model.encoder import dimension
-from engine.model.framing import DEFAULTS, SPECIAL_TOKENS, Framing
-from engine.model.loading import load_causal_lm, load_encoder
+from engine.model.framing import DEFAULTS, Framing
+from engine.model.loading import load_causal_lm, load_encoder, output_layer
 from engine.model.sources import Source, resolve_source
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def init_checkpoint(
         ModelError: The sources do not fit the layout or cannot be read, or the directory is taken.
     """
     _check_sources(towers, reasoner, embedder)
+    check_free(Path(directory).expanduser(), replace=False)
     lm = _read_reasoner(resolve_source(reasoner)) if reasoner else None
     encoder = load_encoder(resolve_source(embedder).directory, "cpu", "auto") if embedder else None
     words = DEFAULTS[framing or _default_framing(*lm)] if lm else None
@@ -96,14 +97,21 @@ def _read_reasoner(source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizer
     if source.gguf:
         _check_gguf_reader(source)
     model, tokenizer = load_causal_lm(source.directory, "cpu", "auto", source.gguf)
-    if source.gguf and hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config  # the weights are plain now
+    if source.gguf:
+        _forget_quantization(model)
     add_special_tokens(model, tokenizer)
     return model, tokenizer
 
 
+def _forget_quantization(model: PreTrainedModel) -> None:
+    """The weights read from GGUF are plain numbers, but transformers still refuses to save them."""
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    del model.hf_quantizer
+
+
 def _check_gguf_reader(source: Source) -> None:
-    from transformers.utils import is_accelerate_available, is_gguf_available
+    from transformers.utils.import_utils import is_accelerate_available, is_gguf_available
 
     if not (is_gguf_available() and is_accelerate_available()):
         raise ModelError(
@@ -123,9 +131,9 @@ def add_special_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBas
     tokenizer.add_special_tokens(
         {"extra_special_tokens": list(SPECIAL_TOKENS)}, replace_extra_special_tokens=False
     )
-    if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
+    if len(tokenizer) > output_layer(model).weight.shape[0]:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     with torch.no_grad():
-        for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
-            weight = layer.weight
+        for layer in (model.get_input_embeddings(), output_layer(model)):
+            weight = cast(torch.Tensor, layer.weight)
             weight[known : len(tokenizer)] = weight[:known].float().mean(0).to(weight.dtype)

@@ -7,13 +7,12 @@ import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -36,8 +35,8 @@ def quiet() -> Iterator[None]:
     with _quiet_lock:
         level, bar = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
         levels = [logger.level for logger in others]
-        hf_logging.set_verbosity_error()
-        hf_logging.disable_progress_bar()
+        hf_logging.set_verbosity(logging.ERROR)
+        hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         for logger in others:
             logger.setLevel(logging.ERROR)
         try:
@@ -45,7 +44,7 @@ def quiet() -> Iterator[None]:
         finally:
             hf_logging.set_verbosity(level)
             if bar:
-                hf_logging.enable_progress_bar()
+                hf_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
             for logger, former in zip(others, levels, strict=True):
                 logger.setLevel(former)
 
@@ -103,9 +102,14 @@ def load_causal_lm(
 
     try:
         with quiet():
-            model = AutoModelForCausalLM.from_pretrained(
-                directory, dtype=dtype, local_files_only=True, gguf_file=gguf
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                directory,
+                dtype=dtype,
+                local_files_only=True,
+                gguf_file=gguf,
+                output_loading_info=True,
             )
+            model, info = loaded
             tokenizer = AutoTokenizer.from_pretrained(
                 directory, local_files_only=True, gguf_file=gguf
             )
@@ -114,7 +118,28 @@ def load_causal_lm(
             f"{directory} cannot be read as a causal LM: {error}",
             "Name a model of transformers' causal LM classes.",
         ) from error
-    return model.to(device).eval().requires_grad_(False), tokenizer
+    if missing := sorted(info["missing_keys"]):
+        # transformers would fill them with random numbers.
+        raise ModelError(
+            f"{directory} is not a whole causal LM: it lacks {', '.join(missing[:3])}.",
+            "Name a model that was trained to generate text.",
+        )
+    module: torch.nn.Module = model  # whose methods are typed
+    module.to(device).eval().requires_grad_(False)
+    return model, tokenizer
+
+
+def output_layer(model: PreTrainedModel) -> torch.nn.Linear:
+    """The layer of a causal LM that turns states into logits.
+
+    Args:
+        model: Causal LM.
+
+    Returns:
+        The layer.
+    """
+    layer: torch.nn.Linear = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return layer
 
 
 def bulk_tokenizer(tokenizer: PreTrainedTokenizerBase, max_tokens: int | None = None) -> Tokenizer:

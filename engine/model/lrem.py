@@ -10,16 +10,20 @@ from typing import Protocol
 from engine.errors import ModelError
 from engine.model.checkpoint import find_checkpoint, upload, written
 from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER, LremConfig
+from engine.model.decoding import Sampling
 from engine.model.device import Placement, place
 from engine.model.fingerprint import fingerprint
-from engine.model.decoding import Sampling
-from engine.model.reasoner import load_reasoner
+from engine.model.reasoner import Reasoner, load_reasoner
 from engine.model.vectors import Vectors
 from engine.results import Thought
 
 
 class TowerPair(Protocol):
     """What both layouts do; texts in, thoughts and L2-normalised float32 vectors out."""
+
+    @property
+    def reasoner(self) -> Reasoner:
+        """The causal LM."""
 
     def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
         """Write a CoT for each query."""
@@ -115,11 +119,7 @@ class LREM:
     @property
     def reason_note(self) -> str:
         """Whether it reasons, and if not why, in words for a person."""
-        if self.can_reason:
-            return f"reasons in at most {self.config.max_thought_tokens} tokens"
-        if self.config.reasoner is None:
-            return "the checkpoint has no reasoner; queries are embedded directly"
-        return "the reasoner was never trained to reason; queries are embedded directly"
+        return self.config.reason_note
 
     def reason(
         self,

@@ -14,7 +14,7 @@ from engine.model.config import LremConfig
 from engine.model.decoding import Closing, Decoded, Sampling, decode, padded_left
 from engine.model.device import Placement
 from engine.model.framing import Framing
-from engine.model.loading import load_causal_lm
+from engine.model.loading import load_causal_lm, output_layer
 from engine.model.thoughts import keyphrases
 from engine.model.vectors import Vectors
 from engine.results import Thought
@@ -134,12 +134,12 @@ class Reasoner:
         return list(by_length(lengths, MAX_ROWS[kind], MAX_TOKENS[kind]))
 
     def _close(self, vocabulary: int) -> Closing:
-        rows = self.model.get_output_embeddings().weight.shape[0]
+        rows = output_layer(self.model).weight.shape[0]
         forbidden = torch.zeros(rows, dtype=torch.bool)
         forbidden[self.framing.special_ids] = True
         forbidden[vocabulary:] = True  # rows that only round the matrix up
         forbidden[self.framing.end_id] = False
-        return Closing(self.framing.end_id, self.framing.emb_id, forbidden.to(self.model.device))
+        return Closing(self.framing.end_id, self.framing.emb_id, forbidden)
 
 
 def load_reasoner(directory: Path, config: LremConfig, placement: Placement) -> Reasoner:

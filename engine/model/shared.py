@@ -18,7 +18,12 @@ class SharedTowers:
     """
 
     def __init__(self, reasoner: Reasoner) -> None:
-        self.reasoner = reasoner
+        self._reasoner = reasoner
+
+    @property
+    def reasoner(self) -> Reasoner:
+        """The causal LM."""
+        return self._reasoner
 
     def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
         """Write a CoT for each query; see ``LREM.reason``."""

@@ -84,8 +84,8 @@ def _package_folder(name: str) -> Path:
         )
     root = Path(next(iter(spec.submodule_search_locations)))
     folder = root.joinpath(*inside)
-    if not folder.is_dir() or not folder.resolve().is_relative_to(root.resolve()):
-        found = ", ".join(sorted(p.name for p in root.iterdir() if p.is_dir()))
+    if not folder.is_dir() or ".." in inside:
+        found = ", ".join(sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] != "_"))
         raise ModelError(
             f"{name}: the package has no folder {'/'.join(inside)!r}.",
             f"It has: {found or 'none'}.",

@@ -32,4 +32,5 @@ def normalised(vectors: Vectors) -> Vectors:
             f"({broken.size} such): it is NaN, infinite or zero.",
             "Try --dtype float32; if it stays, the checkpoint's weights are damaged.",
         )
-    return (vectors / norms).astype(np.float32, copy=False)
+    scaled: Vectors = (vectors / norms).astype(np.float32, copy=False)
+    return scaled
