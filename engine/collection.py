@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import ManifestMismatchError, StoreError
+from engine.index import CollectionIndex, IndexState
 from engine.lite import LiteFile
 from engine.manifest import PROPERTY, Manifest, utc_now
 from engine.results import Candidate
@@ -22,40 +22,19 @@ from engine.schema import (
     SPARSE,
     ItemRow,
     from_record,
-    record_bytes,
+    messages,
     to_record,
 )
 
 MAX_RESULTS = 16_384
 """Milvus' limit of results a search."""
 
-# A server takes 64 MiB a message.
-_UPSERT_BYTES = 32 * 2**20
 _IDS_A_CALL = 1_000
 _QUERIES_A_CALL = 128
-MIN_EF = 128
-"""HNSW's search breadth at least; so broad, recall@100 against exact search stays above 0.99."""
-_INDEX_POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class IndexState:
-    """How much of a collection its dense index covers.
-
-    Attributes:
-        type: "HNSW", or None where no index was built yet.
-        rows: Rows stored; on Milvus Lite older versions of a row count until they are merged away.
-        indexed: Rows that the index covers; the others are found too, by brute force.
-    """
-
-    type: str | None
-    rows: int
-    indexed: int
-
-    @property
-    def built(self) -> bool:
-        """Whether the index covers every row."""
-        return self.type is not None and self.indexed >= self.rows
+MIN_EF = 256
+"""HNSW's search breadth at least, and otherwise four times k: so broad, recall@100 against exact
+search stays above 0.99."""
+_MAX_EF = 32_768
 
 
 class Collection:
@@ -82,7 +61,7 @@ class Collection:
         self.has_text_search = has_text_search
         self._client = client
         self._lite = lite
-        self._loaded = False
+        self._index = CollectionIndex(client, name, manifest, has_text_search, lite)
 
     def check(
         self,
@@ -140,7 +119,7 @@ class Collection:
         with milvus_call(f"count the rows of {self.name}"):
             if self._lite is not None:
                 return int(self._client.get_collection_stats(self.name)["row_count"])
-            self._load()
+            self._index.load()
             answer = self._client.query(
                 self.name, output_fields=["count(*)"], consistency_level="Strong"
             )
@@ -162,7 +141,7 @@ class Collection:
         """
         unique = {row.product.id: row for row in rows}
         self._check_vectors(list(unique.values()))
-        for records in _by_bytes(to_record(row) for row in unique.values()):
+        for records in messages(to_record(row, self.has_text_search) for row in unique.values()):
             with milvus_call(f"store {len(records)} products in {self.name}"):
                 self._client.upsert(self.name, records)
 
@@ -212,7 +191,7 @@ class Collection:
         for start in range(0, len(ids), _IDS_A_CALL):
             literals = ",".join(map(string_literal, ids[start : start + _IDS_A_CALL]))
             with milvus_call(f"read products of {self.name}"):
-                self._load()
+                self._index.load()
                 records = self._client.query(
                     self.name,
                     filter=f"id in [{literals}]",
@@ -231,7 +210,7 @@ class Collection:
             k: Candidates a vector, at most 16,384.
             filter: Milvus expression; only products it holds for are candidates.
             ef: HNSW's search breadth, at least k: broader finds more of the nearest and takes
-                longer. None: k, but at least ``MIN_EF``.
+                longer. None: 4 k, but at least ``MIN_EF``. Milvus Lite's index is exact without.
 
         Returns:
             n lists of at most k candidates, best first; a score is the cosine.
@@ -244,8 +223,8 @@ class Collection:
         if len(vectors) == 0:
             return []
         self.check(dimension=vectors.shape[1])
-        params = {"params": {"ef": max(k, MIN_EF) if ef is None else ef}}
-        found = self._search(DENSE, list(vectors), k, filter, params)
+        breadth = min(max(4 * k, MIN_EF), _MAX_EF) if ef is None else ef
+        found = self._search(DENSE, list(vectors), k, filter, self._index.search_params(breadth))
         return [[Candidate(hit["id"], hit["distance"]) for hit in hits] for hits in found]
 
     def search_text(
@@ -281,7 +260,7 @@ class Collection:
     ) -> Iterator[list[dict[str, Any]]]:
         for start in range(0, len(data), _QUERIES_A_CALL):
             with milvus_call(f"search {self.name}", filter=filter, filterable=FILTERABLE):
-                self._load()
+                self._index.load()
                 found = self._client.search(
                     self.name,
                     data=data[start : start + _QUERIES_A_CALL],
@@ -293,11 +272,6 @@ class Collection:
                 )
             yield from found
 
-    def _load(self) -> None:
-        if not self._loaded:
-            self._client.load_collection(self.name)
-            self._loaded = True
-
     def index_state(self) -> IndexState:
         """How much of the collection its dense index covers.
 
@@ -305,79 +279,15 @@ class Collection:
             StoreError: Milvus cannot tell.
         """
         with milvus_call(f"describe the index of {self.name}"):
-            if DENSE not in self._client.list_indexes(self.name):
-                return IndexState(None, self.count(), 0)
-            described = self._client.describe_index(self.name, DENSE)
-            if self._lite is None:
-                pending = int(described["pending_index_rows"])
-                total = int(described["total_rows"])
-                return IndexState(described["index_type"], total, total - pending)
-            self._load()
-            return IndexState(described["index_type"], *self._lite.rows_covered(self.name, DENSE))
+            return self._index.state()
 
     def build_index(self) -> None:
         """Index every row stored so far, load the collection, and make sure that it is so.
 
-        Cheap where little was added since: only rows not covered yet are indexed, except that
-        Milvus Lite indexes a whole segment (up to 100,000 rows) again when it merges it.
+        Only rows not covered yet are indexed, but Milvus Lite indexes a whole segment (up to
+        100,000 rows) anew when it merges small ones into it.
 
         Raises:
             StoreError: Milvus did not build the index, or it does not cover every row.
         """
-        with milvus_call(f"build the index of {self.name}"):
-            if self._lite is None:
-                self._build_on_server()
-            else:
-                self._build_on_lite(self._lite)
-        state = self.index_state()
-        if not state.built:
-            raise StoreError(
-                f"The index of {self.name} covers {state.indexed} of {state.rows} rows.",
-                "Run lrem index again; it only builds what is missing.",
-            )
-
-    def _build_on_lite(self, lite: LiteFile) -> None:
-        # Released, Lite leaves indexing to the load below; loaded, it would do so in the
-        # background, report it finished at once, and search by brute force meanwhile.
-        self._client.release_collection(self.name)
-        self._loaded = False
-        self._client.flush(self.name)
-        lite.merge_segments(self.name)
-        self.create_indexes()
-        self._load()
-
-    def _build_on_server(self) -> None:
-        self._client.flush(self.name)
-        self.create_indexes()
-        self._load()
-        while not self.index_state().built:
-            time.sleep(_INDEX_POLL_SECONDS)
-
-    def create_indexes(self) -> None:
-        """Declare the indexes that are not declared yet."""
-        declared = self._client.list_indexes(self.name)
-        index = self._client.prepare_index_params()
-        if DENSE not in declared:
-            kind, metric = self.manifest.index, self.manifest.metric
-            index.add_index(
-                DENSE, kind["type"], index_name=DENSE, metric_type=metric, params=kind["params"]
-            )
-        if self.has_text_search and SPARSE not in declared:
-            index.add_index(SPARSE, "SPARSE_INVERTED_INDEX", index_name=SPARSE, metric_type="BM25")
-        if len(index):
-            self._client.create_index(self.name, index)
-
-
-def _by_bytes(records: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Group records into lists that fit a message."""
-    group: list[dict[str, Any]] = []
-    size = 0
-    for record in records:
-        needs = record_bytes(record)
-        if group and size + needs > _UPSERT_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(record)
-        size += needs
-    if group:
-        yield group
+        self._index.build()

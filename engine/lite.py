@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +140,22 @@ class LiteFile:
         """Size on disk of one collection, in bytes."""
         folder = Path(self._database.get_collection(collection).data_dir)
         return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+@contextmanager
+def quiet_faiss() -> Iterator[None]:
+    """Drop what FAISS writes on stderr: it warns of small segments, which an exact scan suits.
+
+    It is C++, so the file descriptor is redirected, for the whole process and a moment.
+    """
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 def _check_path(path: Path, create: bool) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from engine.errors import StoreError
 
 PROPERTY = "lrem.manifest"
-HNSW = {"type": "HNSW", "params": {"M": 16, "efConstruction": 200}}
 _LIBRARIES = (
     "lrem",
     "pymilvus",
@@ -48,7 +47,7 @@ class Manifest:
         template_hash: Of the item text's template.
         dimension: Of the vectors.
         metric: Of the dense vectors.
-        index: Type and build parameters of the dense index.
+        index: Type and parameters of the dense index; ``Store.create`` sets it.
         products: Rows at the end of the last complete run.
         complete: Whether a first build ever ran to its end; searching before is refused.
         versions: Library name to version.
@@ -62,7 +61,7 @@ class Manifest:
     template_hash: str
     dimension: int
     metric: str = "COSINE"
-    index: dict[str, Any] = field(default_factory=lambda: dict(HNSW))
+    index: dict[str, Any] = field(default_factory=dict)
     products: int = 0
     complete: bool = False
     versions: dict[str, str] = field(default_factory=_library_versions)

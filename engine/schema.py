@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,8 @@ SPARSE = "sparse"
 
 _ID_BYTES = 512
 _TEXT_BYTES = 65_535
+# A server takes messages of 64 MiB.
+_MESSAGE_BYTES = 32 * 2**20
 # One setting that Milvus Lite and a server both take: words, lower-cased.
 _ANALYZER = {"tokenizer": "standard", "filter": ["lowercase"]}
 
@@ -44,13 +48,14 @@ class ItemRow:
     vector: npt.NDArray[np.float32]
 
 
-def build_schema(client: Any, dimension: int, bm25: bool) -> Any:
+def build_schema(client: Any, dimension: int, modern: bool) -> Any:
     """Describe a collection to Milvus.
 
     Args:
         client: A ``MilvusClient``.
         dimension: Of the dense vectors.
-        bm25: Whether the server computes BM25; without it the item text is stored only.
+        modern: Whether the server has nullable fields and BM25, both from version 2.5 on. Without
+            them absent values are empty, and the item text is only stored.
 
     Returns:
         A pymilvus ``CollectionSchema``.
@@ -60,13 +65,13 @@ def build_schema(client: Any, dimension: int, bm25: bool) -> Any:
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=_ID_BYTES)
     for name in TEXT_FIELDS:
-        schema.add_field(name, DataType.VARCHAR, max_length=_TEXT_BYTES, nullable=True)
-    schema.add_field("price", DataType.DOUBLE, nullable=True)
+        schema.add_field(name, DataType.VARCHAR, max_length=_TEXT_BYTES, nullable=modern)
+    schema.add_field("price", DataType.DOUBLE, nullable=modern)
     schema.add_field("attributes", DataType.JSON)
     schema.add_field("metadata", DataType.JSON)
     schema.add_field("content_hash", DataType.VARCHAR, max_length=128)
     schema.add_field(DENSE, DataType.FLOAT_VECTOR, dim=dimension)
-    if not bm25:
+    if not modern:
         schema.add_field("text", DataType.VARCHAR, max_length=_TEXT_BYTES)
         return schema
     schema.add_field(
@@ -88,33 +93,59 @@ def build_schema(client: Any, dimension: int, bm25: bool) -> Any:
     return schema
 
 
-def to_record(row: ItemRow) -> dict[str, Any]:
+def to_record(row: ItemRow, modern: bool) -> dict[str, Any]:
     """A row as Milvus takes it.
 
-    Every field is named, absent ones as None: Milvus Lite's upsert keeps the old value of a field
+    Every field is named, absent ones too: Milvus Lite's upsert keeps the old value of a field
     that is left out.
 
     Args:
         row: The row.
+        modern: As for :func:`build_schema`.
 
     Returns:
         Field name to value.
     """
-    product = row.product
+    values = {name: getattr(row.product, name) for name in PRODUCT_FIELDS}
+    if not modern:
+        values.update({name: values[name] or "" for name in TEXT_FIELDS})
+        # Never true in a comparison, as NULL is not.
+        values["price"] = math.nan if values["price"] is None else values["price"]
     return {
-        **{name: getattr(product, name) for name in PRODUCT_FIELDS},
+        **values,
         "text": row.text,
         "content_hash": row.content_hash,
         DENSE: row.vector,
     }
 
 
-def record_bytes(record: dict[str, Any]) -> int:
-    """About how many bytes a record takes in a message to Milvus."""
-    text = sum(len(record[name] or "") for name in (*TEXT_FIELDS, "id", "text", "content_hash"))
+def messages(records: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Group records into messages that a server takes.
+
+    Args:
+        records: What :func:`to_record` made.
+
+    Yields:
+        Lists of records, of 32 MiB at most unless a record alone is larger.
+    """
+    message: list[dict[str, Any]] = []
+    size = 0
+    for record in records:
+        needs = _record_bytes(record)
+        if message and size + needs > _MESSAGE_BYTES:
+            yield message
+            message, size = [], 0
+        message.append(record)
+        size += needs
+    if message:
+        yield message
+
+
+def _record_bytes(record: dict[str, Any]) -> int:
+    texts = sum(len(record[name] or "") for name in (*TEXT_FIELDS, "id", "text", "content_hash"))
     maps = len(json.dumps(record["attributes"])) + len(json.dumps(record["metadata"]))
     # Up to four bytes of UTF-8 a character.
-    return 4 * text + maps + int(record[DENSE].nbytes)
+    return 4 * texts + maps + int(record[DENSE].nbytes)
 
 
 def from_record(record: dict[str, Any]) -> dict[str, Any]:
@@ -127,9 +158,11 @@ def from_record(record: dict[str, Any]) -> dict[str, Any]:
         Field name to value, absent values left out; a vector, if it was asked for, under
         ``vector`` as float32 [dimension].
     """
-    product = {
-        name: record[name] for name in PRODUCT_FIELDS if name in record and record[name] is not None
-    }
+    product = {name: record[name] for name in PRODUCT_FIELDS if not _is_absent(record[name])}
     if DENSE in record:
         product["vector"] = np.asarray(record[DENSE], dtype=np.float32)
     return product
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value == "" or value != value

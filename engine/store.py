@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from engine.collection import Collection, IndexState
+from engine.collection import Collection
 from engine.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
     StoreError,
 )
+from engine.index import LITE_INDEX, SERVER_INDEX, CollectionIndex, IndexState
 from engine.lite import LiteFile
 from engine.manifest import PROPERTY, Manifest
 from engine.rpc import milvus_call
@@ -33,8 +34,8 @@ __all__ = [
 _CONNECT_SECONDS = 5.0
 _SERVER_SCHEMES = ("http://", "https://")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-# BM25 functions and nullable fields came with this version.
-_FULL_SERVER = (2, 5)
+# Nullable fields and BM25 functions came with this version.
+_MODERN_SERVER = (2, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Store:
             self._client = _connect(address, token, uri)
             with milvus_call("tell its version"):
                 version = self._client.get_server_version()
-            self._full = self._lite is not None or _at_least(version, _FULL_SERVER)
+            self._modern = self._lite is not None or _at_least(version, _MODERN_SERVER)
         except BaseException:
             if self._lite is not None:
                 self._lite.close()
@@ -153,7 +154,9 @@ class Store:
                 f"There is a collection {name} at {self.uri} already.",
                 f"Drop it first: lrem collection drop {name}, or choose another --collection.",
             )
-        schema = build_schema(self._client, manifest.dimension, self._full)
+        index = SERVER_INDEX if self._lite is None else LITE_INDEX
+        manifest = replace(manifest, index=index)
+        schema = build_schema(self._client, manifest.dimension, self._modern)
         with milvus_call(f"make collection {name}"):
             self._client.create_collection(
                 name,
@@ -161,13 +164,12 @@ class Store:
                 properties={PROPERTY: manifest.to_json()},
                 consistency_level="Bounded",
             )
-        collection = Collection(self._client, name, manifest, self._full, self._lite)
         if self._lite is None:
             # A server answers look-ups only of a loaded collection, and loads only an indexed one;
             # it indexes rows as they come. Milvus Lite wants the rows first.
-            with milvus_call(f"index collection {name}"):
-                collection.create_indexes()
-        return collection
+            with milvus_call(f"declare the indexes of {name}"):
+                CollectionIndex(self._client, name, manifest, self._modern, None).declare()
+        return Collection(self._client, name, manifest, self._modern, self._lite)
 
     def open(self, name: str) -> Collection:
         """Open a collection.
