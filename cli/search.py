@@ -78,7 +78,11 @@ def search(
         lrem search - --json < queries.txt > results.jsonl
     """
     queries = _queries(query)
-    with _open_engine(uri, token, collection, model, device, dtype) as engine:
+    from engine import Engine
+
+    with Engine.open(
+        uri, collection, token=token, model=model, device=device, dtype=dtype
+    ) as engine:
         if not as_json:
             err.print(
                 f"{engine.lrem.source} on {engine.lrem.device_note}", style="dim", highlight=False
@@ -121,19 +125,6 @@ def _queries(query: str | None) -> Iterator[list[str]]:
             batch = []
     if batch:
         yield batch
-
-
-def _open_engine(
-    uri: str,
-    token: str | None,
-    collection: str,
-    model: str | None,
-    device: str | None,
-    dtype: str | None,
-) -> Any:
-    from engine import Engine
-
-    return Engine.open(uri, collection, token=token, model=model, device=device, dtype=dtype)
 
 
 def to_dict(result: SearchResult) -> dict[str, Any]:
