@@ -1,0 +1,81 @@
+"""Parquet, streamed by record batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.rows import CHUNK_ROWS, Chunk, Row, unique_names
+from catalog.sources import SourceFile
+
+# Reading column chunks through a buffer keeps memory small however large the row groups are.
+_BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableValue:
+    """A value that Python has no type for, such as a date after the year 9999."""
+
+    problem: str
+
+
+class ParquetReader:
+    """A Parquet file.
+
+    Args:
+        file: The file; its footer is read.
+
+    Raises:
+        OSError, pyarrow.ArrowException: The file cannot be opened or is not Parquet.
+    """
+
+    numeric_text: frozenset[str] = frozenset()
+
+    def __init__(self, file: SourceFile) -> None:
+        self._file = file
+        with self._open() as parquet:
+            self.columns = unique_names(parquet.schema_arrow.names)
+            self.total_rows: int | None = parquet.metadata.num_rows
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Read the whole file, in order; every call begins again."""
+        number = 0
+        with self._open() as parquet:
+            total = parquet.metadata.num_rows
+            for batch in parquet.iter_batches(batch_size=CHUNK_ROWS, use_threads=False):
+                rows = []
+                for values in zip(*map(_to_python, batch.columns), strict=True):
+                    number += 1
+                    rows.append(Row(number, None, dict(zip(self.columns, values, strict=True))))
+                yield Chunk(rows, self._file.size * number // total)
+
+    def _open(self) -> Any:
+        return pq.ParquetFile(
+            self._file.filesystem.open_input_file(self._file.path), buffer_size=_BUFFER_BYTES
+        )
+
+
+def _to_python(column: Any) -> list[Any]:
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        # Python's datetime has no nanoseconds; nobody filters products by them.
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
+        # One bad value must cost one row, not the batch.
+        values = [_value(scalar) for scalar in column]
+    return values
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError as error:
+        # As lone surrogates the bytes are seen and named by validation, as in text files.
+        return bytes(error.object).decode("utf-8", "surrogateescape")
+    except (ValueError, OverflowError) as error:
+        return UnreadableValue(str(error))

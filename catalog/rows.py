@@ -1,0 +1,75 @@
+"""What every reader hands on, whatever the file's format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from catalog.rejects import RowFault
+
+CHUNK_ROWS = 1024
+
+
+class Row(NamedTuple):
+    """One data row.
+
+    Attributes:
+        number: From 1, within its file.
+        line: Line it begins on, from 1; None for Parquet.
+        values: Column to value, or why the row cannot be read.
+    """
+
+    number: int
+    line: int | None
+    values: dict[str, Any] | RowFault
+
+
+class Chunk(NamedTuple):
+    """Rows that are in memory together.
+
+    Attributes:
+        rows: At most about ``CHUNK_ROWS``.
+        bytes_read: Of the file as it is stored, up to here.
+    """
+
+    rows: list[Row]
+    bytes_read: int
+
+
+class Reader(Protocol):
+    """One file of a catalog. Making one reads no more than the file's columns.
+
+    Attributes:
+        columns: In the file's order; no name comes twice.
+        total_rows: Where the format knows it.
+        numeric_text: Columns of numbers that are read as text, for want of types in the format.
+    """
+
+    columns: list[str]
+    total_rows: int | None
+    numeric_text: frozenset[str]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Read the whole file, in order; every call begins again."""
+        ...
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Name every column, and no two alike.
+
+    Args:
+        names: As the file has them.
+
+    Returns:
+        A column without a name is called ``column_3`` by its position, a second ``price``
+        ``price_2``.
+    """
+    unique: list[str] = []
+    for position, name in enumerate(names, 1):
+        base = candidate = name.strip() or f"column_{position}"
+        again = 2
+        while candidate in unique:
+            candidate = f"{base}_{again}"
+            again += 1
+        unique.append(candidate)
+    return unique
