@@ -142,8 +142,9 @@ class CollectionIndex:
         self._loaded = False
         self._client.flush(self._name)
         lite.merge_segments(self._name)
-        self.declare()
-        self.load()
+        with quiet_faiss():
+            self.declare()
+            self.load()
 
     def _build_on_server(self) -> None:
         self._client.flush(self._name)
@@ -151,3 +152,5 @@ class CollectionIndex:
         self.load()
         while not self.state().built:
             time.sleep(_POLL_SECONDS)
+        # Searches may lag seconds behind; this waits until they see every row.
+        self._client.query(self._name, output_fields=["count(*)"], consistency_level="Strong")

@@ -24,6 +24,7 @@ _STOP_GRACE_SECONDS = 2.0
 
 _open_files: dict[Path, LiteFile] = {}
 _registry_lock = threading.Lock()
+_stderr_lock = threading.RLock()
 
 
 @dataclass
@@ -72,8 +73,9 @@ class LiteFile:
         from milvus_lite.adapter.grpc.server import start_server_in_thread
         from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
 
-        # Its errors reach us as statuses; the tracebacks beside them are noise to a user.
-        logging.getLogger("milvus_lite.adapter.grpc.servicer").setLevel(logging.CRITICAL)
+        # Errors reach us as statuses; the tracebacks that the server logs besides are noise.
+        for server_log in ("milvus_lite.adapter.grpc.servicer", "grpc._server"):
+            logging.getLogger(server_log).setLevel(logging.CRITICAL)
         try:
             server, database, port = start_server_in_thread(data_dir=str(path))
         except DataDirLockedError as error:
@@ -148,14 +150,15 @@ def quiet_faiss() -> Iterator[None]:
 
     It is C++, so the file descriptor is redirected, for the whole process and a moment.
     """
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
+    with _stderr_lock:
+        kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(null)
 
 
 def _check_path(path: Path, create: bool) -> None:
