@@ -1,1 +1,21 @@
-"""TODO."""
+"""Catalog in, collection out: diff, encode, upsert, resume."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from indexer.job import index_catalog
+    from indexer.report import IndexProgress, IndexReport
+
+__all__ = ["IndexProgress", "IndexReport", "index_catalog"]
+
+# Loaded when first asked for: the run needs torch and Milvus, which cost seconds.
+_HOMES = {"index_catalog": "job", "IndexProgress": "report", "IndexReport": "report"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,80 @@
+"""What an index run says: progress while it runs, a report at its end."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from catalog import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """Where a run stands.
+
+    Attributes:
+        phase: "encode" while products are read, encoded and stored; then "index".
+        done: Catalog rows dealt with, or products indexed.
+        total: Rows to expect, an estimate for text formats; None where nothing is known.
+        rate: Products encoded per second so far in this run; 0 in the phase "index".
+        seconds: Since the phase began.
+    """
+
+    phase: Literal["encode", "index"]
+    done: int
+    total: int | None
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a run did.
+
+    Attributes:
+        collection: Name.
+        uri: Where the collection lies.
+        read: Rows of the catalog.
+        rejected: Reason to number of rows that were not indexed.
+        new: Products that were not in the collection.
+        changed: Products whose content differs from what was stored.
+        encoded: Products that went through the item tower: the new ones, and the changed ones
+            whose item text differs.
+        unchanged: Products that were left alone.
+        stored: Products in the collection now.
+        items_per_second: Products encoded per second of wall clock over the whole phase, reading
+            and storing included.
+        encode_seconds: Wall clock of reading, encoding and storing.
+        index_seconds: Wall clock of building the index; 0 if it stood already.
+        seconds: Wall clock of the run.
+        device: Where the item tower ran.
+        dtype: Its precision.
+        index_type: Of the vectors.
+        bytes_on_disk: Size of the Milvus Lite file or folder; None on a server.
+        fingerprint: Of the checkpoint.
+        rejects_path: File of the rejected rows; None if there were none or no file was asked for.
+    """
+
+    collection: str
+    uri: str
+    read: int
+    rejected: dict[Reason, int]
+    new: int
+    changed: int
+    encoded: int
+    unchanged: int
+    stored: int
+    items_per_second: float
+    encode_seconds: float
+    index_seconds: float
+    seconds: float
+    device: str
+    dtype: str
+    index_type: str
+    bytes_on_disk: int | None
+    fingerprint: str
+    rejects_path: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return asdict(self)
