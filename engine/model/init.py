@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from catalog import TEMPLATE_VERSION
 from engine.errors import ModelError
 from engine.model.checkpoint import check_free, save_checkpoint
 from engine.model.config import SPECIAL_TOKENS, LremConfig, Origin, Style, Towers
@@ -65,7 +66,7 @@ def init_checkpoint(
         max_query_tokens=max_query_tokens,
         max_item_tokens=(encoder.max_seq_length if encoder else None) or MAX_ITEM_TOKENS,
         max_thought_tokens=max_thought_tokens,
-        item_template="1",
+        item_template=TEMPLATE_VERSION,
         framing=words,
         reasoner=Origin(base=reasoner) if reasoner else None,
         embedder=Origin(base=embedder) if embedder else None,
