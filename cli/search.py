@@ -24,7 +24,7 @@ from cli.options import (
 )
 
 if TYPE_CHECKING:
-    from engine import SearchResult
+    from engine import RouteRank, SearchResult
 
 BATCH = 32
 
@@ -162,29 +162,34 @@ def render(result: SearchResult, explain: bool) -> None:
             "  No product found. Loosen --filter, or see: lrem collection show", style="yellow"
         )
         return
-    table = Table(box=None, pad_edge=True, header_style="bold dim")
+    routes = sorted({name for hit in result.hits for name in hit.routes})
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 1))
     table.add_column("#", justify="right", style="dim")
-    table.add_column("title", overflow="fold", ratio=1)
-    table.add_column("brand", overflow="ellipsis", no_wrap=True, max_width=18)
+    table.add_column("title", min_width=24, overflow="fold")
+    table.add_column("brand", overflow="ellipsis", no_wrap=True, max_width=14)
     table.add_column("price", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("routes", no_wrap=True)
+    for name in routes:
+        table.add_column(name, justify="right", no_wrap=True, style="dim")
     for hit in result.hits:
         price = hit.product.get("price")
-        routes = (
-            f"{name} #{found.rank}" + (f" ({found.score:.3f})" if explain else "")
-            for name, found in hit.routes.items()
-        )
         table.add_row(
             str(hit.rank),
             Text(hit.product["title"]),
             Text(hit.product.get("brand") or ""),
             "" if price is None else f"{price:,.2f}",
             f"{hit.score:.4f}",
-            ", ".join(routes),
+            *(_place(hit.routes.get(name), explain) for name in routes),
         )
     out.print(table)
     if explain:
         steps = ", ".join(f"{step} {ms:.1f} ms" for step, ms in result.timings_ms.items())
         out.print(Text.assemble(("  timings  ", "dim"), steps))
     out.print()
+
+
+def _place(found: RouteRank | None, explain: bool) -> str:
+    """Where a route placed a hit: its rank, and its score where that is asked for."""
+    if found is None:
+        return ""
+    return f"#{found.rank} {found.score:.3f}" if explain else f"#{found.rank}"
