@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import DIMENSION, a_manifest, item_row, item_rows, unit_vectors
+from stored import DIMENSION, a_manifest, item_row, item_rows, unit_vectors
 
 from catalog.product import Product
 from engine.errors import FilterError, ManifestMismatchError, StoreError
@@ -324,4 +324,3 @@ def test_the_manifest_survives(any_store, anywhere):
         updated=reopened.manifest.updated,
     )
     assert set(reopened.manifest.versions) >= {"pymilvus", "torch"}
-

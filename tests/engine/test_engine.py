@@ -1,0 +1,263 @@
+"""The engine on a tiny real checkpoint and a real Milvus Lite collection."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from stored import a_manifest
+from tiny_checkpoints import tiny_separate, tiny_shared
+
+from catalog import TEMPLATE_HASH, TEMPLATE_VERSION
+from catalog.product import Product
+from engine import LREM, Engine
+from engine.errors import (
+    CollectionNotFoundError,
+    EngineError,
+    FilterError,
+    ManifestMismatchError,
+    StoreError,
+    StoreLockedError,
+    StoreNotFoundError,
+)
+from engine.fusion import reciprocal_rank_fusion
+from engine.store import ItemRow, Manifest, Store
+
+KINDS = ["drill", "fishing rod", "tackle box", "running shoes", "garden hose", "tent", "led bulb"]
+ADJECTIVES = ["steel", "cordless", "waterproof", "camping", "brushed"]
+QUERIES = ["gift for dad who fishes", "cordless drill", "waterproof tent", "steel garden hose"]
+
+
+def build(uri, lrem, collection="products", complete=True):
+    titles = [f"{a} {k} {n}" for n in range(6) for a in ADJECTIVES for k in KINDS]
+    vectors = lrem.embed_items(titles)
+    rows = [
+        ItemRow(
+            Product(f"p{i}", title, brand=ADJECTIVES[i % 5], price=float(i)), title, "", vectors[i]
+        )
+        for i, title in enumerate(titles)
+    ]
+    manifest = Manifest(
+        lrem.source, lrem.fingerprint, TEMPLATE_VERSION, TEMPLATE_HASH, lrem.dimension
+    )
+    with Store(uri) as store:
+        made = store.create(collection, manifest)
+        made.upsert(rows)
+        made.build_index()
+        made.update_manifest(products=len(rows), complete=complete)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("engine")
+
+
+@pytest.fixture(scope="module")
+def reasoning(folder):
+    return LREM.from_pretrained(tiny_separate(folder / "separate", trained=True), dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def direct(folder):
+    return LREM.from_pretrained(tiny_separate(folder / "direct"), dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def engine(folder, reasoning):
+    uri = str(folder / "test.db")
+    build(uri, reasoning)
+    with Engine.open(uri, "products", lrem=reasoning) as engine:
+        yield engine
+
+
+def answer(result):
+    """All of a result but its timings."""
+    return replace(result, timings_ms={})
+
+
+def test_a_result_explains_itself(engine):
+    result = engine.search("cordless drill", k=5)
+    dense = engine.search("cordless drill", k=100, routes=["dense"]).hits
+    lexical = engine.search("cordless drill", k=100, routes=["lexical"]).hits
+    assert result.query == "cordless drill"
+    assert [hit.rank for hit in result.hits] == [1, 2, 3, 4, 5]
+    for hit in result.hits:
+        expected = [h.routes for h in [*dense, *lexical] if h.id == hit.id]
+        assert hit.routes == {name: at for routes in expected for name, at in routes.items()}
+        assert hit.score == pytest.approx(sum(1 / (60 + at.rank) for at in hit.routes.values()))
+        assert hit.product["id"] == hit.id
+        assert set(hit.product) == {"id", "title", "brand", "price", "attributes", "metadata"}
+    assert list(result.timings_ms) == ["reason and embed", "dense", "lexical", "fusion", "fetch"]
+    assert all(ms >= 0 for ms in result.timings_ms.values())
+
+
+def test_hits_are_the_fusion_of_the_routes(engine):
+    found = {
+        "dense": engine.collection.search_dense(
+            engine.lrem.reason_and_embed(["waterproof tent"])[1], 100
+        )[0],
+        "lexical": engine.collection.search_text(["waterproof tent"], 100)[0],
+    }
+    fused = reciprocal_rank_fusion(found)
+    assert [h.id for h in engine.search("waterproof tent", k=50).hits] == [f.id for f in fused[:50]]
+    # A page past a route's 100 candidates asks for more of them.
+    assert len(engine.search("waterproof tent", k=150).hits) == 150
+
+
+def test_words_of_the_query_lead_the_lexical_route(engine):
+    hits = engine.search("waterproof tackle", k=3, routes=["lexical"]).hits
+    assert all("waterproof tackle box" in hit.product["title"] for hit in hits)
+
+
+def test_pages_join_to_the_long_answer(engine):
+    whole = engine.search("steel rod", k=60).hits
+    pages = [engine.search("steel rod", k=20, offset=o).hits for o in (0, 20, 40)]
+    assert [hit for page in pages for hit in page] == whole
+    assert engine.search("steel rod", k=5, offset=5_000).hits == []
+
+
+def test_many_are_answered_as_one_by_one(engine):
+    for reason in ("always", "never"):
+        many = engine.search_many(QUERIES, k=7, offset=2, reason=reason)
+        single = [engine.search(query, k=7, offset=2, reason=reason) for query in QUERIES]
+        assert [r.query for r in many] == QUERIES
+        for a, b in zip(many, single, strict=True):
+            assert a.thought is b.thought or a.thought.keyphrases == b.thought.keyphrases
+            assert [h.id for h in a.hits] == [h.id for h in b.hits]
+            assert [h.product for h in a.hits] == [h.product for h in b.hits]
+    assert engine.search_many([]) == []
+
+
+def test_reasoning_is_reported(engine, direct, tmp_path):
+    always = engine.search("tent", reason="always")
+    assert always.reasoned
+    assert always.thought == engine.lrem.reason(["tent"])[0]
+    never = engine.search("tent", reason="never")
+    assert (never.reasoned, never.thought) == (False, None)
+    assert "asked not to" in never.reason_note
+    assert "embed" in never.timings_ms
+    lexical = engine.search("tent", routes=["lexical"], reason="always")
+    assert (lexical.reasoned, lexical.thought) == (False, None)
+    assert "routes" in lexical.reason_note
+    uri = str(tmp_path / "direct.db")
+    build(uri, direct)
+    with Engine.open(uri, "products", lrem=direct) as cannot:
+        result = cannot.search("tent", reason="always")
+    assert (result.reasoned, result.reason_note) == (False, direct.reason_note)
+
+
+def test_shared_towers_answer_too(folder):
+    uri = str(folder / "shared.db")
+    lrem = LREM.from_pretrained(tiny_shared(folder / "shared"), dtype="float32")
+    build(uri, lrem)
+    with Engine.open(uri, "products", lrem=lrem) as engine:
+        result = engine.search("cordless drill", k=3)
+    assert result.reasoned
+    assert len(result.hits) == 3
+
+
+def test_filters_apply_inside_the_search(engine):
+    hits = engine.search("tent", k=10, filter='price < 30 and brand == "steel"').hits
+    assert len(hits) == 6
+    assert all(h.product["price"] < 30 and h.product["brand"] == "steel" for h in hits)
+    assert engine.search("tent", filter="price < 0").hits == []
+    assert answer(engine.search("tent", filter="  ")) == answer(engine.search("tent"))
+    with pytest.raises(FilterError, match="'price <'"):
+        engine.search("tent", filter="price <")
+
+
+@pytest.mark.parametrize("query", ["", "  ", "\n"])
+def test_an_empty_query_is_refused(engine, query):
+    with pytest.raises(EngineError, match="The query is empty") as caught:
+        engine.search(query)
+    assert "lrem search" in caught.value.remedy
+    with pytest.raises(EngineError, match="Query 2 of 2 is empty"):
+        engine.search_many(["tent", query])
+
+
+@pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (1, -1), (10, 16_375), (16_385, 0)])
+def test_pages_out_of_range_are_refused(engine, k, offset):
+    with pytest.raises(EngineError, match=f"{k} hits from offset {offset}"):
+        engine.search("tent", k=k, offset=offset)
+
+
+def test_the_largest_page_is_answered(engine):
+    assert len(engine.search("steel", k=16_384, routes=["dense"]).hits) == 210
+
+
+@pytest.mark.parametrize("routes", [["dense", "psychic"], []])
+def test_unknown_routes_are_refused_with_the_known(engine, routes):
+    with pytest.raises(EngineError) as caught:
+        engine.search("tent", routes=routes)
+    assert "dense, lexical" in caught.value.remedy
+
+
+def test_reason_is_checked(engine):
+    with pytest.raises(EngineError, match="'sometimes'"):
+        engine.search("tent", reason="sometimes")
+
+
+def test_odd_queries_are_answered(engine):
+    for query in ["it's 6\" \\ rod", "🎣", "هدية لأبي", "x" * 10_000, "'] or price > 0", "%"]:
+        assert len(engine.search(query, k=3).hits) == 3
+
+
+def test_threads_share_an_engine(engine):
+    wanted = [[h.id for h in engine.search(query).hits] for query in QUERIES]
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda q: [h.id for h in engine.search(q).hits], QUERIES * 5)
+        assert list(found) == wanted * 5
+
+
+def test_the_checkpoint_is_found_through_the_manifest(folder, engine):
+    uri = str(folder / "test.db")
+    with Engine.open(uri, "products", dtype="float32") as opened:
+        assert opened.lrem.fingerprint == engine.lrem.fingerprint
+        assert [h.id for h in opened.search("tent").hits] == [
+            h.id for h in engine.search("tent").hits
+        ]
+
+
+def test_another_checkpoint_is_refused_and_the_file_freed(folder, engine, tmp_path):
+    uri = str(tmp_path / "test.db")
+    build(uri, engine.lrem)
+    other = LREM.from_pretrained(tiny_separate(folder / "other", seed=1), dtype="float32")
+    with pytest.raises(ManifestMismatchError) as caught:
+        Engine.open(uri, "products", lrem=other)
+    assert engine.lrem.fingerprint in caught.value.message
+    assert other.fingerprint in caught.value.message
+    assert _free(uri)
+
+
+def test_another_item_template_is_refused(engine, tmp_path):
+    uri = str(tmp_path / "test.db")
+    with Store(uri) as store:
+        store.create("products", a_manifest(template_hash="old")).update_manifest(complete=True)
+    with pytest.raises(ManifestMismatchError, match=f"old there, {TEMPLATE_HASH} here"):
+        Engine.open(uri, "products", lrem=engine.lrem)
+
+
+def test_an_interrupted_build_is_refused(engine, tmp_path):
+    uri = str(tmp_path / "test.db")
+    build(uri, engine.lrem, complete=False)
+    with pytest.raises(StoreError, match="interrupted") as caught:
+        Engine.open(uri, "products", lrem=engine.lrem)
+    assert "lrem index SOURCE again to continue" in caught.value.remedy
+    assert _free(uri)
+
+
+def test_nothing_to_open(engine, folder, tmp_path):
+    with pytest.raises(StoreNotFoundError):
+        Engine.open(str(tmp_path / "none.db"), "products", lrem=engine.lrem)
+    assert not (tmp_path / "none.db").exists()
+    with pytest.raises(CollectionNotFoundError, match="there: products"):
+        Engine.open(str(folder / "test.db"), "none", lrem=engine.lrem)
+
+
+def _free(uri):
+    """Whether another process could open the file now."""
+    code = f"from engine.store import Store; Store({uri!r}).close()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 or StoreLockedError.__name__ in done.stderr
+    return done.returncode == 0
