@@ -63,10 +63,10 @@ def _from_text(text: str) -> Iterable[tuple[Any, Any]]:
         name, colon, value = part.partition(":")
         if colon:
             pairs.append((name, value))
-        elif pairs:
-            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]};{part}")
         elif part.strip():
-            raise RowFault("bad_attributes", 'neither JSON nor "name: value; name: value"')
+            if not pairs:
+                raise RowFault("bad_attributes", 'neither JSON nor "name: value; name: value"')
+            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]};{part}")
     return pairs
 
 

@@ -23,7 +23,7 @@ class JsonlReader:
             rows may bring more.
 
     Raises:
-        CatalogError: None of those rows is a JSON object.
+        CatalogError: It is one JSON array, or none of those rows is a JSON object.
         OSError: The file cannot be opened or decompressed.
     """
 
@@ -33,20 +33,24 @@ class JsonlReader:
     def __init__(self, file: SourceFile) -> None:
         self._file = file
         columns: dict[str, None] = {}
-        faults: list[Row] = []
+        fault: RowFault | None = None
         objects = False
         for row in islice(self._rows(Lines(file)), _SAMPLE_ROWS):
-            if isinstance(row.values, RowFault):
-                faults.append(row)
-            else:
+            if not isinstance(row.values, RowFault):
                 objects = True
                 columns.update(dict.fromkeys(row.values))
-        if faults and not objects:
+            elif row.number == 1:
+                fault = row.values
+        if fault and str(fault.value).startswith("["):
             raise CatalogError(
-                f"{file.name}: none of the first {len(faults)} lines is a JSON object; "
-                f"line {faults[0].line}: {faults[0].values}.",
-                "JSONL has one object a line. A file that is one JSON array is converted by: "
-                "jq -c '.[]' FILE > FILE.jsonl",
+                f"{file.name} is one JSON array; JSONL has one object a line.",
+                "Convert it: jq -c '.[]' FILE > FILE.jsonl",
+            )
+        if fault and not objects:
+            raise CatalogError(
+                f"{file.name}: no line among the first {_SAMPLE_ROWS:,} is a JSON object; "
+                f"the first one: {fault}.",
+                "JSONL has one object a line.",
             )
         self.columns = list(columns)
 

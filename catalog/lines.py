@@ -27,51 +27,47 @@ class Lines:
     Raises:
         CatalogError: While iterating, if the file is UTF-16.
         OSError: While iterating, if the file cannot be read or decompressed to its end.
+
+    Attributes:
+        bytes_read: Of the file as it is stored, up to here.
     """
 
     def __init__(self, file: SourceFile) -> None:
+        self.bytes_read = 0
         self._file = file
-        self._stored = file.filesystem.open_input_file(file.path)
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes of the file as it is stored, up to here."""
-        return int(self._stored.tell())
 
     def __iter__(self) -> Iterator[bytes]:
-        stream: Any = self._stored
-        with self._stored:
-            if self._file.compression:
-                stream = pa.CompressedInputStream(self._stored, self._file.compression)
-            first = True
-            for line in _split(stream):
-                if first:
-                    first = False
-                    line = self._without_mark(line)
-                yield line
+        rest = b""
+        cut = False  # inside a line that was already handed on, cut
+        for block in self._blocks():
+            *lines, rest = (rest + block).split(b"\n") if b"\n" in block else (rest + block,)
+            for line in lines:
+                if not cut:
+                    yield line + b"\n"
+                cut = False
+            if cut:
+                rest = b""
+            elif len(rest) > _LINE_BYTES:
+                yield rest + b"\n"
+                rest, cut = b"", True
+        if rest:
+            yield rest
 
-    def _without_mark(self, line: bytes) -> bytes:
-        if line.startswith(_UTF16_BOMS):
+    def _blocks(self) -> Iterator[bytes]:
+        with self._file.filesystem.open_input_file(self._file.path) as stored:
+            stream: Any = stored
+            if self._file.compression:
+                stream = pa.CompressedInputStream(stored, self._file.compression)
+            first = True
+            while block := stream.read(_READ_BYTES):
+                self.bytes_read = stored.tell()
+                yield self._without_mark(block) if first else block
+                first = False
+
+    def _without_mark(self, block: bytes) -> bytes:
+        if block.startswith(_UTF16_BOMS):
             raise CatalogError(
                 f"{self._file.name} is UTF-16 text; catalogs are read as UTF-8.",
                 f"Convert it: iconv -f UTF-16 -t UTF-8 FILE > utf8.{self._file.format}",
             )
-        return line.removeprefix(_UTF8_BOM)
-
-
-def _split(stream: Any) -> Iterator[bytes]:
-    rest = b""
-    cut = False  # inside a line that was already handed on, cut
-    while block := stream.read(_READ_BYTES):
-        *lines, rest = (rest + block).split(b"\n") if b"\n" in block else (rest + block,)
-        for line in lines:
-            if not cut:
-                yield line + b"\n"
-            cut = False
-        if cut:
-            rest = b""
-        elif len(rest) > _LINE_BYTES:
-            yield rest + b"\n"
-            rest, cut = b"", True
-    if rest:
-        yield rest
+        return block.removeprefix(_UTF8_BOM)
