@@ -11,6 +11,7 @@ from cli import (
     bench_compare,
     bench_nightly,
     bench_run,
+    bench_speed,
     catalog_check,
     collection_drop,
     collection_list,
@@ -63,6 +64,7 @@ bench_group = _group("bench", "Measure retrieval: run systems, compare runs, gat
 bench_group.command("run")(bench_run.run)
 bench_group.command("compare")(bench_compare.compare)
 bench_group.command("nightly")(bench_nightly.nightly)
+bench_group.command("speed")(bench_speed.speed)
 
 
 def _print_version(wanted: bool) -> None:
