@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.speed.measure import Latency
     from benchmarks.speed.report import SpeedReport
 
-NEEDS = Path("benchmarks/data/needs/queries_dev.parquet")
+NEEDS = Path(__file__).parents[1] / "benchmarks/data/needs/queries_dev.parquet"
 
 
 def speed(
