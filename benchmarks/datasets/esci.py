@@ -1,0 +1,77 @@
+"""Amazon ESCI (Shopping Queries Data Set): its two public Parquet files, as published.
+
+``shopping_queries_dataset_examples.parquet`` has query_id, query, product_id, product_locale,
+esci_label (E, S, C, I), small_version, large_version and split;
+``shopping_queries_dataset_products.parquet`` has product_id, product_title, product_description,
+product_bullet_point, product_brand, product_color and product_locale.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset
+
+EXAMPLES = "shopping_queries_dataset_examples.parquet"
+PRODUCTS = "shopping_queries_dataset_products.parquet"
+GAINS = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
+"""Exact, substitute, complement, irrelevant: the gains of the data set's own nDCG."""
+
+
+def read(folder: Path, split: str | None, min_relevance: float | None) -> Dataset:
+    """Read ESCI for one locale.
+
+    Args:
+        folder: Holds the two files.
+        split: ``SPLIT`` or ``SPLIT-LOCALE``, e.g. ``test-es``; None: ``test-us``. The products of
+            the locale are written once beside the files, as ``catalog_LOCALE.parquet``.
+        min_relevance: In gains; None: 1, exact products alone are relevant.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DatasetError: No judgment of that split and locale, or a label that is not E, S, C or I.
+    """
+    name, _, locale = (split or "test").partition("-")
+    locale = locale or "us"
+    examples = pl.read_parquet(folder / EXAMPLES).filter(
+        (pl.col("product_locale") == locale) & (pl.col("split") == name)
+    )
+    if examples.is_empty():
+        raise DatasetError(
+            f"{folder / EXAMPLES}: no judgment of split {name!r} and locale {locale!r}.",
+            "Name a split as DATASET:test-us, with locale us, es or jp.",
+        )
+    unknown = set(examples["esci_label"].unique()) - set(GAINS)
+    if unknown:
+        raise DatasetError(
+            f"{folder / EXAMPLES}: label {sorted(unknown)[0]!r} is none of E, S, C, I.",
+            "Use the file as it was published.",
+        )
+    queries = examples.select("query_id", "query").unique(maintain_order=True)
+    return build_dataset(
+        name=f"esci-{name}-{locale}",
+        catalog=_catalog(folder, locale),
+        queries=(Query(str(id), text) for id, text in queries.iter_rows()),
+        judgments=(
+            (str(query_id), product_id, GAINS[label])
+            for query_id, product_id, label in examples.select(
+                "query_id", "product_id", "esci_label"
+            ).iter_rows()
+        ),
+        min_relevance=1.0 if min_relevance is None else min_relevance,
+        licence="Apache-2.0",
+    )
+
+
+def _catalog(folder: Path, locale: str) -> Path:
+    path = folder / f"catalog_{locale}.parquet"
+    if not path.exists():
+        products = pl.scan_parquet(folder / PRODUCTS).filter(pl.col("product_locale") == locale)
+        partial = path.with_suffix(".partial")
+        products.sink_parquet(partial)
+        partial.rename(path)
+    return path
