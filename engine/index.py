@@ -1,8 +1,9 @@
 """Indexes of one collection: declared, built, loaded, and checked to cover every row.
 
 On a server the dense index is HNSW. On Milvus Lite it is IVF_FLAT with one list, an exact scan in
-FAISS: Lite's own work on every row takes longer than that scan, so HNSW is no faster there, takes
-forty times as long to build, and loses most hits under a filter that few rows fulfil.
+FAISS. Lite's own work on every row takes longer than that scan, so HNSW would save little (59
+against 71 ms a search at 100,000 x 384), takes 91 s to build, and loses most hits under a
+filter that few rows fulfil.
 """
 
 from __future__ import annotations
