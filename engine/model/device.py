@@ -101,14 +101,17 @@ def bfloat16_gain() -> float:
         The ratio; about 3 with AVX512-BF16 or AMX, 0.01 on some AVX2-only machines.
     """
     best = dict.fromkeys((torch.float32, torch.bfloat16), math.inf)
-    # In turns, the best of each, in this thread's CPU time: other processes that take the CPU for a
-    # moment must not decide.
+    # On one thread, in its CPU time, the best of turns: on a busy machine threads wait for each
+    # other, and that must not decide.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     started = time.perf_counter()
     for _ in range(_PROBES):
         for dtype in best:
             best[dtype] = min(best[dtype], _matmul_seconds(dtype))
         if time.perf_counter() - started > _PROBE_SECONDS:
             break
+    torch.set_num_threads(threads)
     return best[torch.float32] / best[torch.bfloat16]
 
 
