@@ -236,7 +236,7 @@ def _render_queries(report: SpeedReport) -> None:
 
 def _render_ann(report: SpeedReport) -> None:
     ann = report.ann
-    title = f"{ann.index}, {ann.products:,} products"
+    title = f"{ann.index}, {ann.products:,}"
     recall = f"recall@{ann.k}"
     table = _table(title, recall, "p50 ms", "p95", "p99", "ratio p50", "p95", "p99")
     for point in ann.points:
