@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ class Answer:
 def write_run(path: Path, answers: Iterable[Answer], system: str) -> None:
     """Write a TREC run file: ``query Q0 product rank score system``.
 
+    The format has no place for white space in ids; it becomes ``_``.
+
     Args:
         path: To write.
         answers: Of one system.
@@ -48,7 +51,8 @@ def write_run(path: Path, answers: Iterable[Answer], system: str) -> None:
             for rank, candidate in enumerate(answer.candidates, start=1):
                 # repr keeps every bit, so that measures of the file equal those in memory.
                 score = repr(float(candidate.score))
-                file.write(f"{answer.query_id} Q0 {candidate.id} {rank} {score} {system}\n")
+                query_id, id = (re.sub(r"\s", "_", i) for i in (answer.query_id, candidate.id))
+                file.write(f"{query_id} Q0 {id} {rank} {score} {system}\n")
 
 
 def read_run(path: Path) -> dict[str, list[Candidate]]:

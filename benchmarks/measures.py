@@ -41,23 +41,32 @@ def per_query(
         query_id: {product_id: round(value * _SCALE) for product_id, value in judged.items()}
         for query_id, judged in dataset.qrels.items()
     }
-    scored: dict[str, dict[str, float]] = {}
-    for query_id, candidates in run.items():
-        products = scored.setdefault(query_id, {})
-        for candidate in candidates:
-            products.setdefault(candidate.id, candidate.score)
+    answered = {id: _trec_order(found) for id, found in run.items() if found and id in qrels}
     values: dict[str, dict[str, float]] = {
         name: dict.fromkeys(dataset.qrels, 0.0) for name in measures
     }
     names: dict[object, list[str]] = {}
     for name, measure in parsed.items():
         names.setdefault(measure, []).append(name)
-    answered = {query_id: found for query_id, found in scored.items() if found}
     for metric in ir_measures.iter_calc(list(names), qrels, answered):
         for name in names[metric.measure]:
-            if metric.query_id in values[name]:
-                values[name][metric.query_id] = float(metric.value)
+            values[name][metric.query_id] = float(metric.value)
     return values
+
+
+def _trec_order(candidates: Sequence[Candidate]) -> dict[str, float]:
+    """Product id to a score that falls by one a rank.
+
+    trec_eval compares scores as float32 and breaks ties by descending id; other measures of
+    ir-measures break them otherwise. Scores without ties make all of them agree.
+    """
+    import numpy as np
+
+    scores: dict[str, float] = {}
+    for candidate in candidates:
+        scores.setdefault(candidate.id, float(np.float32(candidate.score)))
+    ranked = sorted(scores, key=lambda id: (scores[id], id), reverse=True)
+    return {id: float(-rank) for rank, id in enumerate(ranked)}
 
 
 def mean(values: Iterable[float]) -> float:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from benchmarks.answers import Answer
+from benchmarks.answers import Answer, read_run
 from benchmarks.datasets import Dataset, DatasetError, Query
 from catalog import Catalog, item_text
 from engine.results import Candidate, Thought
@@ -41,6 +41,9 @@ SYSTEMS: dict[str, Callable[[Bench], Answering]] = {}
 SENTENCE_TRANSFORMERS = "st:"
 """Prefix of any sentence-transformers model, by path or hub id, as a direct dense baseline."""
 
+RUN = "run:"
+"""Prefix of a TREC run file, the answers of any other engine."""
+
 _FETCH = 1_000
 
 
@@ -51,12 +54,10 @@ class Bench:
     Attributes:
         dataset: To be answered.
         engine: On the data set's indexed catalog.
-        folder: For what a system keeps between runs.
     """
 
     dataset: Dataset
     engine: Engine
-    folder: Path
 
     @property
     def lrem(self) -> LREM:
@@ -85,7 +86,8 @@ def make_system(name: str, bench: Bench) -> Answering:
     """Build a system by name.
 
     Args:
-        name: One of :data:`SYSTEMS`, or ``st:`` and a sentence-transformers model.
+        name: One of :data:`SYSTEMS`, ``st:`` and a sentence-transformers model, or ``run:`` and a
+            TREC run file.
         bench: To build it on.
 
     Returns:
@@ -94,9 +96,11 @@ def make_system(name: str, bench: Bench) -> Answering:
     Raises:
         DatasetError: The name is unknown, or the data set or checkpoint lacks what it needs.
     """
-    if name.startswith(SENTENCE_TRANSFORMERS):
-        return _sentence_transformers(name[len(SENTENCE_TRANSFORMERS) :], bench)
     check_name(name)
+    if name.startswith(SENTENCE_TRANSFORMERS):
+        return _sentence_transformers(name.removeprefix(SENTENCE_TRANSFORMERS), bench)
+    if name.startswith(RUN):
+        return _run_file(Path(name.removeprefix(RUN)))
     return SYSTEMS[name](bench)
 
 
@@ -106,11 +110,11 @@ def check_name(name: str) -> None:
     Raises:
         DatasetError: The name is unknown.
     """
-    if name not in SYSTEMS and not name.startswith(SENTENCE_TRANSFORMERS):
+    if name not in SYSTEMS and not name.startswith((SENTENCE_TRANSFORMERS, RUN)):
         raise DatasetError(
             f"There is no system {name!r}.",
-            f"The systems are {', '.join(SYSTEMS)}, and {SENTENCE_TRANSFORMERS}MODEL for any "
-            "sentence-transformers model.",
+            f"The systems are {', '.join(SYSTEMS)}, {SENTENCE_TRANSFORMERS}MODEL for any "
+            f"sentence-transformers model, and {RUN}FILE for a TREC run of another engine.",
         )
 
 
@@ -254,6 +258,11 @@ def _sentence_transformers(model_name: str, bench: Bench) -> Answering:
         return np.asarray(model.encode_query(text, normalize_embeddings=True), np.float32)
 
     return _exact(ids, np.asarray(vectors, np.float32), embed)
+
+
+def _run_file(path: Path) -> Answering:
+    run = read_run(path)
+    return lambda query, k: Answer(query.id, run.get(query.id, [])[:k])
 
 
 def _needs_reasoner(bench: Bench, name: str) -> None:

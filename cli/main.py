@@ -10,6 +10,7 @@ import typer
 from cli import (
     bench_compare,
     bench_nightly,
+    bench_report,
     bench_run,
     bench_speed,
     catalog_check,
@@ -64,6 +65,7 @@ bench_group = _group("bench", "Measure retrieval: run systems, compare runs, gat
 bench_group.command("run")(bench_run.run)
 bench_group.command("compare")(bench_compare.compare)
 bench_group.command("nightly")(bench_nightly.nightly)
+bench_group.command("report")(bench_report.report)
 bench_group.command("speed")(bench_speed.speed)
 
 

@@ -10,12 +10,14 @@ from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_data
 __all__ = ["Dataset", "DatasetError", "Query", "build_dataset", "load_dataset"]
 
 
-def load_dataset(name: str, min_relevance: float | None = None) -> Dataset:
+def load_dataset(name: str, min_relevance: float | None, converted: Path) -> Dataset:
     """Read a data set, whichever layout its folder has.
 
     Args:
         name: ``FOLDER`` or ``FOLDER:SPLIT``.
         min_relevance: A judgment of at least this is relevant; None: what the data set says.
+        converted: Folder for catalogs that must be rewritten to be read; the data set's own folder
+            is never written to.
 
     Returns:
         The data set.
@@ -23,19 +25,21 @@ def load_dataset(name: str, min_relevance: float | None = None) -> Dataset:
     Raises:
         DatasetError: There is no such folder, its layout is unknown, or its content is wrong.
     """
-    path, _, split = name.partition(":")
-    root = Path(path)
+    root, split = Path(name), ""
     if not root.is_dir():
-        raise DatasetError(f"{path}: no such folder.", "Name a data set as FOLDER or FOLDER:SPLIT.")
+        path, _, split = name.rpartition(":")
+        root = Path(path)
+    if not root.is_dir() or root == Path():
+        raise DatasetError(f"{name}: no such folder.", "Name a data set as FOLDER or FOLDER:SPLIT.")
     if (root / "corpus.jsonl").exists():
-        return beir.read(root, split or None, min_relevance)
+        return beir.read(root, split or None, min_relevance, converted)
     if (root / esci.EXAMPLES).exists():
-        return esci.read(root, split or None, min_relevance)
+        return esci.read(root, split or None, min_relevance, converted)
     if (root / "label.csv").exists():
-        return wands.read(root, split or None, min_relevance)
+        return wands.read(root, split or None, min_relevance, converted)
     if any(root.glob("queries*.parquet")):
         return folder.read(root, split or None, min_relevance)
     raise DatasetError(
-        f"{path}: no data set in a layout known here.",
+        f"{root}: no data set in a layout known here.",
         "Known: catalog/queries/qrels Parquet, BEIR, Amazon ESCI, WANDS.",
     )

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset
+from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset, convert
 
-# A corpus line is {"_id", "title", "text", "metadata"}.
-_COLUMNS = {"id": "_id", "title": "title", "description": "text"}
+# As long as an item text may be.
+_TITLE_CHARACTERS = 2_000
 
 
-def read(folder: Path, split: str | None, min_relevance: float | None) -> Dataset:
+def read(folder: Path, split: str | None, min_relevance: float | None, converted: Path) -> Dataset:
     """Read a data set in the BEIR layout.
+
+    A document's title and text together become the title of a product, cut to 2,000 characters.
 
     Args:
         folder: Holds the files.
         split: Reads ``qrels/SPLIT.tsv``; None: ``test``.
         min_relevance: A judgment of at least this is relevant; None: 1.
+        converted: Folder for the catalog made of the corpus.
 
     Returns:
         The data set.
@@ -31,27 +35,55 @@ def read(folder: Path, split: str | None, min_relevance: float | None) -> Datase
     if not qrels.exists():
         there = ", ".join(sorted(path.stem for path in qrels.parent.glob("*.tsv"))) or "none"
         raise DatasetError(f"{qrels}: no such file.", f"Splits here: {there}.")
+    name = folder.resolve().name
     return build_dataset(
-        name=f"{folder.resolve().name}-{split}",
-        catalog=folder / "corpus.jsonl",
-        columns=_COLUMNS,
+        name=f"{name}-{split}",
+        catalog=convert(
+            folder / "corpus.jsonl",
+            converted / f"{name}.jsonl",
+            _write_catalog,
+        ),
         queries=_queries(folder / "queries.jsonl"),
         judgments=_judgments(qrels),
         min_relevance=1.0 if min_relevance is None else min_relevance,
     )
 
 
+def _write_catalog(corpus: Path, target: Path) -> None:
+    with target.open("w", encoding="utf-8") as file:
+        for number, document in _json_lines(corpus):
+            try:
+                text = " ".join(f"{document.get('title', '')} {document['text']}".split())
+                product = {"id": str(document["_id"]), "title": text[:_TITLE_CHARACTERS]}
+            except KeyError as error:
+                raise DatasetError(
+                    f"{corpus}: line {number} has no {error}.",
+                    'Each line is {"_id": ..., "title": ..., "text": ...}.',
+                ) from error
+            file.write(json.dumps(product, ensure_ascii=False) + "\n")
+
+
 def _queries(path: Path) -> Iterator[Query]:
+    for number, value in _json_lines(path):
+        try:
+            yield Query(str(value["_id"]), value["text"])
+        except KeyError as error:
+            raise DatasetError(
+                f"{path}: line {number} has no {error}.",
+                'Each line is {"_id": ..., "text": ...}.',
+            ) from error
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             try:
                 value = json.loads(line)
-                yield Query(str(value["_id"]), value["text"])
-            except (ValueError, KeyError, TypeError) as error:
+            except ValueError as error:
                 raise DatasetError(
-                    f"{path}: line {number} is no query: {error!r}",
-                    'Each line is {"_id": ..., "text": ...}.',
+                    f"{path}: line {number} is not JSON: {error}", "Correct the line."
                 ) from error
+            yield number, value
 
 
 def _judgments(path: Path) -> Iterator[tuple[str, str, float]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class Dataset:
         qrels: Query id to product id to judgment.
         min_relevance: A judgment of at least this is relevant.
         licence: Of the data, where known.
-        content_hash: SHA-256 of queries and judgments, and the catalog file's size.
+        catalog_hash: SHA-256 of the catalog's files.
+        content_hash: SHA-256 of catalog, queries and judgments.
         warnings: What was odd, with counts.
     """
 
@@ -56,6 +58,7 @@ class Dataset:
     qrels: Mapping[str, Mapping[str, float]]
     min_relevance: float
     licence: str
+    catalog_hash: str
     content_hash: str
     warnings: tuple[str, ...]
 
@@ -86,8 +89,14 @@ def build_dataset(
         queries without a relevant product are left out and counted in ``warnings``.
 
     Raises:
-        DatasetError: A query id stands twice, two judgments of one pair differ, or nothing is left.
+        DatasetError: A query id stands twice, two judgments of one pair differ, a judgment is no
+            number from 0 on, or nothing is left.
     """
+    if min_relevance <= 0:
+        raise DatasetError(
+            f"{name}: a product judged {min_relevance:g} cannot count as relevant.",
+            "Give --min-relevance a number above 0.",
+        )
     odd: Counter[str] = Counter()
     kept: dict[str, Query] = {}
     for query in queries:
@@ -103,6 +112,11 @@ def build_dataset(
             odd["judgments of unknown or empty queries left out"] += 1
             continue
         known = qrels.setdefault(query_id, {})
+        if not (math.isfinite(relevance) and relevance >= 0):
+            raise DatasetError(
+                f"{name}: query {query_id!r} and product {product_id!r} are judged {relevance}.",
+                "A judgment is a number from 0 on.",
+            )
         if known.get(product_id, relevance) != relevance:
             raise DatasetError(
                 f"{name}: query {query_id!r} and product {product_id!r} are judged both "
@@ -123,6 +137,7 @@ def build_dataset(
             "Check the qrels, or lower --min-relevance.",
         )
     qrels = {query.id: qrels[query.id] for query in judged}
+    catalog_hash = _hash_files(catalog)
     return Dataset(
         name=name,
         catalog=catalog,
@@ -131,21 +146,49 @@ def build_dataset(
         qrels=qrels,
         min_relevance=min_relevance,
         licence=licence,
-        content_hash=_hash(catalog, judged, qrels, min_relevance),
+        catalog_hash=catalog_hash,
+        content_hash=_hash(catalog_hash, judged, qrels, min_relevance),
         warnings=tuple(f"{count:,} {what}" for what, count in odd.items() if count),
     )
 
 
+def convert(source: Path, target: Path, write: Callable[[Path, Path], None]) -> Path:
+    """Make a catalog out of a data set's own file, unless it is there and not older.
+
+    Args:
+        source: The data set's file.
+        target: The catalog.
+        write: Reads the first path and writes the second.
+
+    Returns:
+        The catalog.
+    """
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"partial-{target.name}")
+        write(source, partial)
+        partial.rename(target)
+    return target
+
+
+def _hash_files(catalog: Path) -> str:
+    if not catalog.exists():
+        raise DatasetError(f"{catalog}: no such catalog.", "Put it there, or correct dataset.toml.")
+    files = [catalog] if catalog.is_file() else sorted(p for p in catalog.rglob("*") if p.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
 def _hash(
-    catalog: Path,
+    catalog_hash: str,
     queries: tuple[Query, ...],
     qrels: Mapping[str, Mapping[str, float]],
     min_relevance: float,
 ) -> str:
-    files = [catalog] if catalog.is_file() else sorted(p for p in catalog.rglob("*") if p.is_file())
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
     texts = [(query.id, query.text, query.cot) for query in queries]
-    digest.update(json.dumps([texts, qrels, min_relevance], sort_keys=True).encode())
-    return digest.hexdigest()
+    content = json.dumps([catalog_hash, texts, qrels, min_relevance], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -8,11 +8,12 @@ product_bullet_point, product_brand, product_color and product_locale.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset
+from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset, convert
 
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -20,14 +21,14 @@ GAINS = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
 """Exact, substitute, complement, irrelevant: the gains of the data set's own nDCG."""
 
 
-def read(folder: Path, split: str | None, min_relevance: float | None) -> Dataset:
-    """Read ESCI for one locale.
+def read(folder: Path, split: str | None, min_relevance: float | None, converted: Path) -> Dataset:
+    """Read ESCI's ranking task (``small_version``) for one locale.
 
     Args:
         folder: Holds the two files.
-        split: ``SPLIT`` or ``SPLIT-LOCALE``, e.g. ``test-es``; None: ``test-us``. The products of
-            the locale are written once beside the files, as ``catalog_LOCALE.parquet``.
+        split: ``SPLIT`` or ``SPLIT-LOCALE``, e.g. ``test-es``; None: ``test-us``.
         min_relevance: In gains; None: 1, exact products alone are relevant.
+        converted: Folder for the catalog of the locale's products.
 
     Returns:
         The data set.
@@ -38,7 +39,9 @@ def read(folder: Path, split: str | None, min_relevance: float | None) -> Datase
     name, _, locale = (split or "test").partition("-")
     locale = locale or "us"
     examples = pl.read_parquet(folder / EXAMPLES).filter(
-        (pl.col("product_locale") == locale) & (pl.col("split") == name)
+        (pl.col("product_locale") == locale)
+        & (pl.col("split") == name)
+        & (pl.col("small_version") == 1)
     )
     if examples.is_empty():
         raise DatasetError(
@@ -54,7 +57,9 @@ def read(folder: Path, split: str | None, min_relevance: float | None) -> Datase
     queries = examples.select("query_id", "query").unique(maintain_order=True)
     return build_dataset(
         name=f"esci-{name}-{locale}",
-        catalog=_catalog(folder, locale),
+        catalog=convert(
+            folder / PRODUCTS, converted / f"esci-{locale}.parquet", partial(_write_catalog, locale)
+        ),
         queries=(Query(str(id), text) for id, text in queries.iter_rows()),
         judgments=(
             (str(query_id), product_id, GAINS[label])
@@ -67,11 +72,5 @@ def read(folder: Path, split: str | None, min_relevance: float | None) -> Datase
     )
 
 
-def _catalog(folder: Path, locale: str) -> Path:
-    path = folder / f"catalog_{locale}.parquet"
-    if not path.exists():
-        products = pl.scan_parquet(folder / PRODUCTS).filter(pl.col("product_locale") == locale)
-        partial = path.with_suffix(".partial")
-        products.sink_parquet(partial)
-        partial.rename(path)
-    return path
+def _write_catalog(locale: str, products: Path, target: Path) -> None:
+    pl.scan_parquet(products).filter(pl.col("product_locale") == locale).sink_parquet(target)

@@ -1,8 +1,8 @@
 """Our own layout: ``catalog.parquet``, ``queries[_SPLIT].parquet``, ``qrels[_SPLIT].parquet``.
 
-An optional ``dataset.toml`` gives ``name``, ``licence``, ``min_relevance``, ``catalog`` (a path from
-the folder) and a table ``columns`` (field to column). Queries need ``query_id`` and ``query``; a
-column ``cot`` (text or list of keyphrases) is a given CoT, every other text column is a group.
+An optional ``dataset.toml`` gives ``name``, ``licence``, ``min_relevance``, ``catalog`` (a path
+from the folder) and a table ``columns`` (field to column). Queries need ``query_id`` and ``query``;
+a column ``cot`` (text or list of keyphrases) is a given CoT, every other text column is a group.
 """
 
 from __future__ import annotations

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset
+from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset, convert
 
 GAINS = {"Exact": 1.0, "Partial": 0.5, "Irrelevant": 0.0}
 """The gains of the data set's own nDCG."""
 
 
-def read(folder: Path, split: str | None, min_relevance: float | None) -> Dataset:
+def read(folder: Path, split: str | None, min_relevance: float | None, converted: Path) -> Dataset:
     """Read WANDS.
 
     Args:
-        folder: Holds the three files; the products are written once beside them as
-            ``catalog.tsv``, the ending that says how they are separated.
+        folder: Holds the three files.
         split: WANDS has none.
         min_relevance: In gains; None: 1, exact products alone are relevant.
+        converted: Folder for the catalog, a ``.tsv`` by its ending too.
 
     Returns:
         The data set.
@@ -45,7 +45,7 @@ def read(folder: Path, split: str | None, min_relevance: float | None) -> Datase
     queries = _table(folder / "query.csv")
     return build_dataset(
         name="wands",
-        catalog=_catalog(folder),
+        catalog=convert(folder / "product.csv", converted / "wands.tsv", _write_catalog),
         columns={"category": "category hierarchy"},
         queries=(
             Query(id, text, {"query_class": kind} if kind else {})
@@ -66,10 +66,5 @@ def _table(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, separator="\t", infer_schema=False)
 
 
-def _catalog(folder: Path) -> Path:
-    path = folder / "catalog.tsv"
-    if not path.exists():
-        partial = path.with_suffix(".partial")
-        _table(folder / "product.csv").write_csv(partial, separator="\t")
-        partial.rename(path)
-    return path
+def _write_catalog(products: Path, target: Path) -> None:
+    _table(products).write_csv(target, separator="\t")
