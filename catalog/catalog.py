@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from catalog.sources import SourceFile, find_files
 from catalog.text import parse_id
 from catalog.validate import Validator
 
-_READERS: dict[str, type[ParquetReader] | type[CsvReader] | type[JsonlReader]] = {
+_READERS: dict[str, Callable[[SourceFile], Reader]] = {
     "parquet": ParquetReader,
     "csv": CsvReader,
     "tsv": CsvReader,
@@ -122,7 +122,7 @@ class Catalog:
         mappings = {}
         for file in files:
             try:
-                reader: Reader = _READERS[file.format](file)
+                reader = _READERS[file.format](file)
                 empty = not reader.columns and next(reader.chunks(), None) is None
             except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
                 raise _unreadable(file, error) from error

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from catalog.errors import CatalogError
 from catalog.lines import Lines
-from catalog.metadata import NUMBER
+from catalog.metadata import INTEGER, NUMBER
+from catalog.price import AMBIGUOUS
 from catalog.rejects import RowFault
 from catalog.rows import CHUNK_ROWS, Chunk, Row, unique_names
 from catalog.sources import SourceFile
@@ -29,8 +31,9 @@ class CsvReader:
     CSV knows no types, and an empty field is absent.
 
     Args:
-        file: The file; its header and first thousand rows are read. A column whose values all look
-            like numbers there is one of ``numeric_text``.
+        file: The file; its header and first thousand rows are read. Columns whose values all look
+            like numbers there are ``numeric_text``. A decimal point counts only where some value
+            proves that it is one: "1.299" alone may be 1299.
 
     Raises:
         CatalogError: The header cannot be read.
@@ -55,7 +58,8 @@ class CsvReader:
                 "The first line must name the columns, in UTF-8.",
             )
         self.columns = unique_names(fields)
-        self.numeric_text = self._numeric_columns(list(islice(records, _SAMPLE_ROWS)))
+        sample = list(islice(records, _SAMPLE_ROWS))
+        self.numeric_text: Mapping[str, re.Pattern[str]] = self._numeric_columns(sample)
 
     def chunks(self) -> Iterator[Chunk]:
         """Read the whole file, in order; every call begins again."""
@@ -81,14 +85,18 @@ class CsvReader:
             )
         return {column: field or None for column, field in zip(self.columns, fields, strict=True)}
 
-    def _numeric_columns(self, sample: list[Record]) -> frozenset[str]:
+    def _numeric_columns(self, sample: list[Record]) -> dict[str, re.Pattern[str]]:
         rows = [f for _, f in sample if not isinstance(f, RowFault) and len(f) == len(self.columns)]
-        numeric = []
+        numeric = {}
         for column, fields in zip(self.columns, zip(*rows, strict=True), strict=False):
             filled = [field for field in fields if field]
             if filled and all(map(NUMBER.fullmatch, filled)):
-                numeric.append(column)
-        return frozenset(numeric)
+                pointed = [field for field in filled if "." in field]
+                if not pointed:
+                    numeric[column] = INTEGER
+                elif not all(map(AMBIGUOUS.fullmatch, pointed)):
+                    numeric[column] = NUMBER
+        return numeric
 
     def _records(self, lines: Lines) -> Iterator[Record]:
         """Split the file into records, the header first, blank lines left out.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from catalog.errors import CatalogError
@@ -28,7 +29,7 @@ class JsonlReader:
     """
 
     total_rows: int | None = None
-    numeric_text: frozenset[str] = frozenset()
+    numeric_text: Mapping[str, re.Pattern[str]] = {}
 
     def __init__(self, file: SourceFile) -> None:
         self._file = file

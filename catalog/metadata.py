@@ -12,6 +12,7 @@ from uuid import UUID
 from catalog.rejects import RowFault
 
 # Leading zeros make a code, not a number.
+INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,14})")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?")
 
 
@@ -53,8 +54,8 @@ def to_json(value: Any) -> Any:
     raise RowFault("bad_metadata", problem)
 
 
-def to_number(text: Any) -> Any:
-    """Turn text of a numeric column into its number; what does not look like one stays."""
-    if isinstance(text, str) and NUMBER.fullmatch(text):
+def to_number(text: Any, pattern: re.Pattern[str]) -> Any:
+    """Turn text of a numeric column into its number; what does not match the pattern stays."""
+    if isinstance(text, str) and pattern.fullmatch(text):
         return float(text) if "." in text else int(text)
     return text

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class ParquetReader:
         OSError, pyarrow.ArrowException: The file cannot be opened or is not Parquet.
     """
 
-    numeric_text: frozenset[str] = frozenset()
+    numeric_text: Mapping[str, re.Pattern[str]] = {}
 
     def __init__(self, file: SourceFile) -> None:
         self._file = file

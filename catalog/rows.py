@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from catalog.rejects import RowFault
@@ -42,12 +43,13 @@ class Reader(Protocol):
     Attributes:
         columns: In the file's order; no name comes twice.
         total_rows: Where the format knows it.
-        numeric_text: Columns of numbers that are read as text, for want of types in the format.
+        numeric_text: Columns of numbers that are read as text, for want of types in the format,
+            with the pattern that their numbers have.
     """
 
     columns: list[str]
     total_rows: int | None
-    numeric_text: frozenset[str]
+    numeric_text: Mapping[str, re.Pattern[str]]
 
     def chunks(self) -> Iterator[Chunk]:
         """Read the whole file, in order; every call begins again."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from catalog.attributes import parse_attributes
 from catalog.mapping import REQUIRED, ColumnMapping
-from catalog.metadata import to_json, to_number
-from catalog.price import currency_code, parse_price
+from catalog.metadata import NUMBER, to_json, to_number
+from catalog.price import PriceParser, currency_code
 from catalog.product import Product
 from catalog.rejects import RowFault
 from catalog.text import (
@@ -37,7 +38,6 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "brand": parse_line,
     "category": parse_category,
     "description": parse_description,
-    "price": parse_price,
     "currency": _parse_currency,
     "url": parse_line,
     "image_url": parse_image_url,
@@ -50,11 +50,14 @@ class Validator:
 
     Args:
         mapping: Of the file's columns. It grows when rows bring columns it does not know.
-        numeric_text: Metadata columns of numbers written as text.
+        numeric_text: Columns of numbers written as text, with the pattern of their numbers; they
+            become numbers in metadata.
     """
 
-    def __init__(self, mapping: ColumnMapping, numeric_text: frozenset[str] = frozenset()) -> None:
+    def __init__(self, mapping: ColumnMapping, numeric_text: Mapping[str, re.Pattern[str]]) -> None:
         self._numeric_text = numeric_text
+        decimal_point = numeric_text.get(mapping.fields.get("price", "")) is NUMBER
+        self._parsers = {**_PARSERS, "price": PriceParser(decimal_point).parse}
         self._use(mapping)
 
     def product(self, values: dict[str, Any]) -> Product:
@@ -85,7 +88,7 @@ class Validator:
             fields["price"], code = fields["price"]
             if code is not None:
                 self._settle_currency(fields, code, values)
-        if len(values) > len(self._plan) or self.mapping.metadata:
+        if self.mapping.metadata:
             fields["metadata"] = self._metadata(values)
         product = Product(**fields)
         if product.metadata or product.attributes:
@@ -94,7 +97,9 @@ class Validator:
 
     def _use(self, mapping: ColumnMapping) -> None:
         self.mapping = mapping
-        self._plan = [(field, column, _PARSERS[field]) for field, column in mapping.fields.items()]
+        self._plan = [
+            (field, column, self._parsers[field]) for field, column in mapping.fields.items()
+        ]
         self._mapped = frozenset(mapping.fields.values())
         self._known = self._mapped.union(mapping.metadata)
 
@@ -116,7 +121,7 @@ class Validator:
         for column, value in values.items():
             if column not in self._mapped:
                 if column in self._numeric_text:
-                    value = to_number(value)
+                    value = to_number(value, self._numeric_text[column])
                 try:
                     metadata[column] = to_json(value)
                 except RowFault as fault:

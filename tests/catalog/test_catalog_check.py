@@ -17,7 +17,7 @@ app = typer.Typer(cls=RootGroup)
 app.callback()(lambda: None)
 app.command("check")(check)
 
-TEXT = "sku,headline,color,price\n1,Fly rod,red,9.50\n2,,blue,1\n3,Net,green,1.299\n3,Reel,,2\n"
+TEXT = "sku,headline,color,price\n1,Fly rod,red,9\n2,,blue,1\n3,Net,green,1.299\n3,Reel,,2\n"
 
 
 @pytest.fixture

@@ -46,6 +46,11 @@ def test_the_order_of_columns_does_not_matter(columns):
     assert fields == {"id": "id", "title": "name", "brand": "brand"}
 
 
+def test_of_columns_that_read_alike_the_first_is_taken():
+    mapping = map_columns(["ID", "Id", "title"], file="a.csv")
+    assert (mapping.fields["id"], mapping.metadata) == ("ID", ["Id"])
+
+
 def test_by_hand_wins():
     columns = ["id", "title", "headline", "brand"]
     mapping = map_columns(columns, {"title": "headline", "category": "brand"}, file="a.csv")

@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.price import parse_price
+from catalog.price import PriceParser
 from catalog.rejects import RowFault
+
+
+def parse_price(value):
+    return PriceParser().parse(value)
+
 
 CENTS = st.integers(0, 10**11)
 
@@ -71,6 +76,41 @@ def test_no_prices(text, reason):
     with pytest.raises(RowFault) as raised:
         parse_price(text)
     assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("before", "amount"),
+    [
+        (["0.5"], 1.299),
+        (["1,299.00"], 1.299),
+        (["1,299,000"], 1.299),
+        (["12,50 €"], 1299),
+        (["1.299,00"], 1299),
+        (["1.299.000"], 1299),
+        (["12"], None),
+        (["1,299"], None),
+        (["12.50", "12,50"], None),
+    ],
+)
+def test_the_prices_before_it_tell_what_a_point_means(before, amount):
+    parser = PriceParser()
+    for text in before:
+        parser.parse(text)
+    if amount is None:
+        with pytest.raises(RowFault, match="may be"):
+            parser.parse("1.299")
+    else:
+        assert parser.parse("1.299") == (amount, None)
+
+
+def test_a_refused_price_tells_nothing():
+    parser = PriceParser()
+    for text in ("12.34.5", "free", "1,2,3"):
+        with pytest.raises(RowFault, match=r".") as raised:
+            parser.parse(text)
+        assert raised.value.reason == "bad_price"
+    with pytest.raises(RowFault, match="may be"):
+        parser.parse("1.299")
 
 
 @given(CENTS, st.sampled_from(["{}", "${}", "{} EUR", "€ {}", "{} kr"]), st.booleans())

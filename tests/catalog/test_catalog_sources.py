@@ -44,6 +44,13 @@ def test_a_folder_is_read_whole_and_in_order(shop):
     assert ids(shop) == ["a", "b", "c"]
 
 
+def test_progress_runs_over_all_files(shop):
+    catalog = Catalog.open(shop)
+    met = [catalog.counts.bytes_read for _ in catalog.batches(size=1)]
+    sizes = [file.size for file in catalog.files]
+    assert met == [sizes[0], sizes[0] + sizes[1], catalog.total_bytes]
+
+
 def test_each_file_has_its_own_mapping(shop):
     catalog = Catalog.open(shop)
     assert catalog.mapping.fields == {"id": "sku", "title": "name"}

@@ -221,3 +221,16 @@ def test_currency_of_the_price_text(product, reject):
     assert product(price="$12.50").currency is None
     found = reject(price="12.50 EUR", currency="USD")
     assert (found["reason"], found["column"]) == ("bad_price", "currency")
+
+
+def test_other_prices_of_the_column_decide_what_a_point_means(text_file, products, rejected):
+    def source(name, prices):
+        rows = "".join(f"{i},Rod,{price}\n" for i, price in enumerate(prices))
+        return text_file(name, f"id,title,price\n{rows}")
+
+    machine = source("machine.csv", ["1.299", "0.5", "12"])
+    assert [found.price for found in products(machine)] == [1.299, 0.5, 12]
+    late = source("late.csv", [""] * 2000 + ["0.5", "1.299"])
+    assert [found.price for found in products(late)][-2:] == [0.5, 1.299]
+    unclear = source("unclear.csv", ["1.299", "45", "12"])
+    assert [found["reason"] for found in rejected(unclear)] == ["ambiguous_price"]
