@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.datasets import Dataset, DatasetError
@@ -11,8 +12,10 @@ DEFAULT_MEASURES = ("R@10", "R@100", "nDCG@10", "RR@10", "P@10", "AP", "Success@
 
 # trec_eval takes whole judgments; two decimals survive, and nDCG does not change with the scale.
 _SCALE = 100
-# ir-measures' measures that ask for a threshold of relevance.
-_BINARY = ("R", "P", "RR", "AP", "Success")
+# Those of ir-measures whose value the scale does not change and that need no parameter.
+_MEASURE = re.compile(
+    r"(?P<kind>(?:R|HitRate|P|Success)(?=@)|nDCG|RR|AP|Rprec(?!@))(?P<cutoff>@[1-9]\d*)?"
+)
 
 
 def per_query(
@@ -78,16 +81,13 @@ def mean(values: Iterable[float]) -> float:
 def _parse(name: str, min_relevance: float) -> object:
     import ir_measures
 
-    standard = name.replace("HitRate", "R", 1) if name.startswith("HitRate@") else name
-    try:
-        measure = ir_measures.parse_measure(standard)
-    except (ValueError, NameError, SyntaxError) as error:
+    match = _MEASURE.fullmatch(name)
+    if match is None:
         raise DatasetError(
             f"There is no measure {name!r}.",
-            f"Use names of ir-measures, such as {', '.join(DEFAULT_MEASURES)}, or HitRate@100.",
-        ) from error
-    if measure.NAME in _BINARY and "rel" not in measure.params:
-        cutoff = f"@{measure['cutoff']}" if "cutoff" in measure.params else ""
-        rel = max(1, round(min_relevance * _SCALE))
-        return ir_measures.parse_measure(f"{measure.NAME}(rel={rel}){cutoff}")
-    return measure
+            f"Write one as {', '.join(DEFAULT_MEASURES)} or HitRate@100, with any cutoff, or as "
+            "RR, AP, nDCG or Rprec.",
+        )
+    kind = match["kind"].replace("HitRate", "R")
+    parameters = "" if kind == "nDCG" else f"(rel={max(1, round(min_relevance * _SCALE))})"
+    return ir_measures.parse_measure(f"{kind}{parameters}{match['cutoff'] or ''}")

@@ -25,18 +25,18 @@ def load_dataset(name: str, min_relevance: float | None, converted: Path) -> Dat
     Raises:
         DatasetError: There is no such folder, its layout is unknown, or its content is wrong.
     """
-    root, split = Path(name), ""
-    if not root.is_dir():
+    path, split = name, ""
+    if not Path(name).is_dir():
         path, _, split = name.rpartition(":")
-        root = Path(path)
-    if not root.is_dir() or root == Path():
+    root = Path(path)
+    if not path or not root.is_dir():
         raise DatasetError(f"{name}: no such folder.", "Name a data set as FOLDER or FOLDER:SPLIT.")
     if (root / "corpus.jsonl").exists():
         return beir.read(root, split or None, min_relevance, converted)
     if (root / esci.EXAMPLES).exists():
         return esci.read(root, split or None, min_relevance, converted)
     if (root / "label.csv").exists():
-        return wands.read(root, split or None, min_relevance, converted)
+        return wands.read(root, split or None, min_relevance)
     if any(root.glob("queries*.parquet")):
         return folder.read(root, split or None, min_relevance)
     raise DatasetError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset, convert
+from benchmarks.datasets.tables import check_exists
 
 # As long as an item text may be.
 _TITLE_CHARACTERS = 2_000
@@ -35,6 +36,8 @@ def read(folder: Path, split: str | None, min_relevance: float | None, converted
     if not qrels.exists():
         there = ", ".join(sorted(path.stem for path in qrels.parent.glob("*.tsv"))) or "none"
         raise DatasetError(f"{qrels}: no such file.", f"Splits here: {there}.")
+    for file in ("corpus.jsonl", "queries.jsonl"):
+        check_exists(folder / file)
     name = folder.resolve().name
     return build_dataset(
         name=f"{name}-{split}",
@@ -52,26 +55,26 @@ def read(folder: Path, split: str | None, min_relevance: float | None, converted
 def _write_catalog(corpus: Path, target: Path) -> None:
     with target.open("w", encoding="utf-8") as file:
         for number, document in _json_lines(corpus):
-            try:
-                text = " ".join(f"{document.get('title', '')} {document['text']}".split())
-                product = {"id": str(document["_id"]), "title": text[:_TITLE_CHARACTERS]}
-            except KeyError as error:
-                raise DatasetError(
-                    f"{corpus}: line {number} has no {error}.",
-                    'Each line is {"_id": ..., "title": ..., "text": ...}.',
-                ) from error
+            id, body = _required(corpus, number, document)
+            text = " ".join(f"{document.get('title') or ''} {body}".split())
+            product = {"id": id, "title": text[:_TITLE_CHARACTERS]}
             file.write(json.dumps(product, ensure_ascii=False) + "\n")
 
 
 def _queries(path: Path) -> Iterator[Query]:
     for number, value in _json_lines(path):
-        try:
-            yield Query(str(value["_id"]), value["text"])
-        except KeyError as error:
-            raise DatasetError(
-                f"{path}: line {number} has no {error}.",
-                'Each line is {"_id": ..., "text": ...}.',
-            ) from error
+        yield Query(*_required(path, number, value))
+
+
+def _required(path: Path, number: int, value: dict[str, Any]) -> tuple[str, str]:
+    """Id and text of a line."""
+    missing = [key for key in ("_id", "text") if value.get(key) is None]
+    if missing:
+        raise DatasetError(
+            f"{path}: line {number} has no {missing[0]!r}.",
+            'Each line is {"_id": ..., "text": ...}, in the corpus with a "title".',
+        )
+    return str(value["_id"]), str(value["text"])
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -83,6 +86,8 @@ def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise DatasetError(
                     f"{path}: line {number} is not JSON: {error}", "Correct the line."
                 ) from error
+            if not isinstance(value, dict):
+                raise DatasetError(f"{path}: line {number} is no JSON object.", "Correct the line.")
             yield number, value
 
 

@@ -92,7 +92,7 @@ def build_dataset(
         DatasetError: A query id stands twice, two judgments of one pair differ, a judgment is no
             number from 0 on, or nothing is left.
     """
-    if min_relevance <= 0:
+    if not min_relevance > 0:
         raise DatasetError(
             f"{name}: a product judged {min_relevance:g} cannot count as relevant.",
             "Give --min-relevance a number above 0.",
@@ -153,17 +153,21 @@ def build_dataset(
 
 
 def convert(source: Path, target: Path, write: Callable[[Path, Path], None]) -> Path:
-    """Make a catalog out of a data set's own file, unless it is there and not older.
+    """Make a catalog out of a data set's own file, unless it was made of this very file before.
 
     Args:
         source: The data set's file.
-        target: The catalog.
+        target: The catalog; its name gets a part that tells files of equal names apart.
         write: Reads the first path and writes the second.
 
     Returns:
         The catalog.
     """
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+    state = source.stat()
+    key = f"{source.resolve()} {state.st_size} {state.st_mtime_ns}"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    target = target.with_stem(f"{target.stem}-{digest}")
+    if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"partial-{target.name}")
         write(source, partial)

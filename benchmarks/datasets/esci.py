@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset, convert
+from benchmarks.datasets.tables import scan_parquet
 
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -34,14 +35,17 @@ def read(folder: Path, split: str | None, min_relevance: float | None, converted
         The data set.
 
     Raises:
-        DatasetError: No judgment of that split and locale, or a label that is not E, S, C or I.
+        DatasetError: No judgment of that split and locale, a label that is not E, S, C or I, or a
+            missing file or column.
     """
     name, _, locale = (split or "test").partition("-")
     locale = locale or "us"
-    examples = pl.read_parquet(folder / EXAMPLES).filter(
-        (pl.col("product_locale") == locale)
-        & (pl.col("split") == name)
-        & (pl.col("small_version") == 1)
+    needed = ("query_id", "query", "product_id", "esci_label")
+    examples = (
+        scan_parquet(folder / EXAMPLES, (*needed, "product_locale", "split", "small_version"))
+        .filter(product_locale=locale, split=name, small_version=1)
+        .select(needed)
+        .collect()
     )
     if examples.is_empty():
         raise DatasetError(
@@ -54,6 +58,7 @@ def read(folder: Path, split: str | None, min_relevance: float | None, converted
             f"{folder / EXAMPLES}: label {sorted(unknown)[0]!r} is none of E, S, C, I.",
             "Use the file as it was published.",
         )
+    scan_parquet(folder / PRODUCTS, ("product_id", "product_title", "product_locale"))
     queries = examples.select("query_id", "query").unique(maintain_order=True)
     return build_dataset(
         name=f"esci-{name}-{locale}",

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.datasets.dataset import Dataset, DatasetError, Query, build_dataset
+from benchmarks.datasets.tables import scan_parquet
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -75,13 +76,15 @@ def _table(path: Path, required: tuple[str, ...]) -> pl.DataFrame:
             f"{path}: no such file.",
             f"Splits here: {', '.join(splits) or 'none'}; name one as FOLDER:SPLIT.",
         )
-    table = pl.read_parquet(path)
-    missing = [column for column in required if column not in table.columns]
-    if missing:
-        raise DatasetError(
-            f"{path}: no column {missing[0]!r}; the columns are {', '.join(table.columns)}.",
-            f"It needs {', '.join(required)}.",
-        )
+    table = scan_parquet(path, required).collect()
+    for column, kind in table.schema.items():
+        if (column == "query" and kind != pl.String) or (
+            column == "relevance" and not kind.is_numeric()
+        ):
+            raise DatasetError(
+                f"{path}: column {column!r} holds {kind}.",
+                "Queries are text and judgments are numbers.",
+            )
     empty = table.select(pl.any_horizontal(pl.col(required).is_null()).arg_true()).to_series()
     if len(empty):
         raise DatasetError(
