@@ -185,7 +185,7 @@ def paired_difference(
         b: Values of B, float64 [queries].
 
     Returns:
-        The difference; p is 1 where the systems are equal on every query.
+        The difference; p is 1 where the systems are equal on every query, and for a single query.
     """
     from scipy import stats
 
@@ -202,7 +202,7 @@ def paired_difference(
             rng=np.random.default_rng(_SEED),
         ).confidence_interval
         low, high = float(interval.low), float(interval.high)
-    if np.any(gain):
+    if len(gain) > 1 and np.any(gain):
         p = float(
             stats.permutation_test(
                 (gain,),
