@@ -212,7 +212,15 @@ def _engine(
 ) -> Answering:
     def answer(query: Query, k: int) -> Answer:
         result = bench.engine.search(query.text, k=k, routes=routes, reason=reason)
-        found = [Candidate(hit.id, hit.score) for hit in result.hits]
+        if routes is not None and len(routes) == 1:
+            # The route's own score: the fused one knows no ties, nor how near the next one is.
+            found = [Candidate(hit.id, hit.routes[routes[0]].score) for hit in result.hits]
+        else:
+            # One route's own scores say more than the fused ones, which know ranks alone.
+        found = [
+            Candidate(hit.id, hit.routes[routes[0]].score if routes else hit.score)
+            for hit in result.hits
+        ]
         thought = None if result.thought is None else result.thought.text
         return Answer(query.id, found, thought, result.timings_ms)
 
@@ -250,7 +258,13 @@ def _exact(ids: Sequence[str], vectors: Vectors, embed: Callable[[str], Vectors]
 def _sentence_transformers(model_name: str, bench: Bench) -> Answering:
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(model_name, device=bench.lrem.device)
+    try:
+        model = SentenceTransformer(model_name, device=bench.lrem.device)
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"sentence-transformers cannot load {model_name}: {error}",
+            "Name a folder, or a model of the hub that is downloaded already or can be.",
+        ) from error
     ids, texts = bench.items
     vectors = model.encode_document(texts, normalize_embeddings=True)
 

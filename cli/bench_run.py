@@ -140,9 +140,9 @@ def render(results: Sequence[Results]) -> None:
     measures = list(results[0].measures)
     title = f"{results[0].dataset}: {results[0].queries:,} queries"
     table = Table(title=title, title_justify="left", box=None, header_style="dim")
-    table.add_column("system", overflow="fold")
+    table.add_column("system", no_wrap=True)
     for measure in measures:
-        table.add_column(measure, justify="right", no_wrap=True)
+        table.add_column(measure, justify="right", overflow="fold")
     table.add_column("missed", justify="right")
     table.add_column("p50 ms", justify="right")
     best = {m: max(r.measures[m] for r in results if m in r.measures) for m in measures}
