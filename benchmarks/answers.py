@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.datasets import DatasetError
+from benchmarks.datasets.tables import check_exists
 from engine.results import Candidate
 
 RUN_FILE = "run.trec"
@@ -39,13 +40,14 @@ class Answer:
 def write_run(path: Path, answers: Iterable[Answer], system: str) -> None:
     """Write a TREC run file: ``query Q0 product rank score system``.
 
-    The format has no place for white space in ids; it becomes ``_``.
+    The format has no place for white space in ids and names; it becomes ``_``.
 
     Args:
         path: To write.
         answers: Of one system.
-        system: Its name, without white space.
+        system: Its name.
     """
+    system = re.sub(r"\s", "_", system)
     with path.open("w", encoding="utf-8") as file:
         for answer in answers:
             for rank, candidate in enumerate(answer.candidates, start=1):
@@ -65,8 +67,9 @@ def read_run(path: Path) -> dict[str, list[Candidate]]:
         Query id to candidates, best first, ties in trec_eval's order.
 
     Raises:
-        DatasetError: A line has not six columns or its score is no number.
+        DatasetError: The file is missing, or a line has not six columns or its score is no number.
     """
+    check_exists(path)
     run: dict[str, list[Candidate]] = {}
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):

@@ -19,7 +19,7 @@ from benchmarks.answers import (
 from benchmarks.datasets import Dataset, DatasetError, Query
 from benchmarks.measures import mean, per_query
 from benchmarks.results import RESULTS_FILE, Results, summarise
-from benchmarks.systems import Answering, Bench, check_name, make_system
+from benchmarks.systems import RUN, Answering, Bench, check_name, make_system
 from catalog import Catalog
 from catalog.errors import LremError
 from engine.engine import Engine
@@ -92,7 +92,8 @@ def run_benchmark(
     per_query(dataset, {}, measures)
     keys = (dataset.content_hash, lrem.fingerprint, version("lrem"), k)
     finished = {
-        name: _finished(system_folder(out, dataset.name, name), keys, measures) for name in systems
+        name: _finished(system_folder(out, dataset.name, name), (name, *keys), measures)
+        for name in systems
     }
     results = []
     with _engine(dataset, lrem, indexes or out, on_progress) as engine:
@@ -150,12 +151,14 @@ def system_folder(out: Path, dataset: str, system: str) -> Path:
 
 
 def _finished(
-    folder: Path, keys: tuple[str, str, str, int], measures: Sequence[str]
+    folder: Path, keys: tuple[str, str, str, str, int], measures: Sequence[str]
 ) -> Results | None:
-    if not (folder / RESULTS_FILE).exists():
+    # A run file may have changed, and is read again in no time.
+    if keys[0].startswith(RUN) or not (folder / RESULTS_FILE).exists():
         return None
     results = Results.read(folder)
     same = keys == (
+        results.system,
         results.dataset_hash,
         results.fingerprint,
         results.versions["lrem"],

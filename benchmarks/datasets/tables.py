@@ -65,7 +65,7 @@ def check_exists(path: Path) -> None:
         DatasetError: It is missing.
     """
     if not path.exists():
-        raise DatasetError(f"{path}: no such file.", "Put it there; the data set needs it.")
+        raise DatasetError(f"{path}: no such file.", "Put it there, or correct its name.")
 
 
 def _check_columns(path: Path, columns: Iterable[str], required: Sequence[str]) -> None:
