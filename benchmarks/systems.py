@@ -212,11 +212,7 @@ def _engine(
 ) -> Answering:
     def answer(query: Query, k: int) -> Answer:
         result = bench.engine.search(query.text, k=k, routes=routes, reason=reason)
-        if routes is not None and len(routes) == 1:
-            # The route's own score: the fused one knows no ties, nor how near the next one is.
-            found = [Candidate(hit.id, hit.routes[routes[0]].score) for hit in result.hits]
-        else:
-            # One route's own scores say more than the fused ones, which know ranks alone.
+        # One route's own scores say more than the fused ones, which know ranks alone.
         found = [
             Candidate(hit.id, hit.routes[routes[0]].score if routes else hit.score)
             for hit in result.hits
