@@ -2,95 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from benchmarks.compare import Comparison, compare
 from benchmarks.datasets import load_dataset
-from benchmarks.gates import Gate, failures, parse_gate
-from benchmarks.measures import DEFAULT_MEASURES
+from benchmarks.gates import Gate, failures
+from benchmarks.nightly_config import Config
 from benchmarks.report import write_report
 from benchmarks.results import Results
 from benchmarks.run import Progress, run_benchmark, system_folder
-from catalog.errors import LremError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 HISTORY_FILE = "history.parquet"
 REPORT_FILE = "report.html"
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetEntry:
-    """A ``[[dataset]]`` table of the file.
-
-    Attributes:
-        path: ``FOLDER`` or ``FOLDER:SPLIT``.
-        systems: Names.
-        min_relevance: None: what the data set says.
-    """
-
-    path: str
-    systems: tuple[str, ...]
-    min_relevance: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """A nightly file.
-
-    Attributes:
-        model: LREM checkpoint, directory or hub id.
-        out: Folder for runs, history and report.
-        datasets: To run.
-        gates: That every system must pass against the last good run.
-        k: Candidates a query.
-        measures: Names.
-    """
-
-    model: str
-    out: Path
-    datasets: tuple[DatasetEntry, ...]
-    gates: tuple[Gate, ...]
-    k: int
-    measures: tuple[str, ...]
-
-    @classmethod
-    def read(cls, path: Path) -> Config:
-        """Read a nightly file.
-
-        Raises:
-            LremError: It is missing, no TOML, or lacks or misspells a key.
-        """
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise LremError(f"{path}: {error.strerror}.", "Name a TOML file.") from error
-        except tomllib.TOMLDecodeError as error:
-            raise LremError(f"{path}: {error}", "Correct the TOML.") from error
-        _check_keys(path, values, {"model", "out", "dataset"}, {"gates", "k", "measures"})
-        for entry in values["dataset"]:
-            _check_keys(path, entry, {"path", "systems"}, {"min_relevance"})
-        return cls(
-            model=values["model"],
-            out=Path(values["out"]),
-            datasets=tuple(
-                DatasetEntry(d["path"], tuple(d["systems"]), d.get("min_relevance"))
-                for d in values["dataset"]
-            ),
-            gates=tuple(map(parse_gate, values.get("gates", []))),
-            k=values.get("k", 100),
-            measures=tuple(values.get("measures", DEFAULT_MEASURES)),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +66,7 @@ def run_nightly(
     from engine.model import LREM
 
     lrem = LREM.from_pretrained(config.model)
-    run = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H-%M-%SZ")
+    run = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
     history = read_history(config.out)
     baseline = _last_good(history, config.out)
     results: list[Results] = []
@@ -154,7 +82,7 @@ def run_nightly(
             on_progress=on_progress,
         )
     comparisons, notes = _compare_all(config, run, baseline, results)
-    failed = [(c, gate) for c in comparisons for gate in failures(config.gates, c)]
+    failed = [(c, gate) for c in comparisons for gate in failures(_gates(config, c.a), c)]
     history = pl.concat([history, _rows(run, results, good=not failed)])
     partial = config.out / f"{HISTORY_FILE}.partial"
     history.write_parquet(partial)
@@ -218,19 +146,22 @@ def _compare_all(
         where = f"{result.dataset}, {result.system}"
         if not before.is_dir():
             notes.append(f"{where}: not in the baseline {baseline}, so not gated.")
-        elif Results.read(before).dataset_hash != result.dataset_hash:
+            continue
+        known = Results.read(before)
+        if known.dataset_hash != result.dataset_hash:
             notes.append(f"{where}: the data set changed since {baseline}, so not gated.")
-        else:
+            continue
+        if set(known.measures) & set(result.measures):
             comparisons.append(compare(before, after))
+        gated = _gates(config, known)
+        notes += [
+            f"{where}: no {gate.measure} in the baseline {baseline}, so not gated."
+            for gate in config.gates
+            if gate not in gated
+        ]
     return comparisons, notes
 
 
-def _check_keys(path: Path, values: dict[str, Any], required: set[str], optional: set[str]) -> None:
-    missing, unknown = required - set(values), set(values) - required - optional
-    if missing or unknown:
-        what = f"lacks {min(missing)!r}" if missing else f"has an unknown key {min(unknown)!r}"
-        raise LremError(
-            f"{path} {what}.",
-            f"It takes {', '.join(sorted(required))} and, if you like, "
-            f"{', '.join(sorted(optional))}.",
-        )
+def _gates(config: Config, baseline: Results) -> list[Gate]:
+    """Those whose measure the baseline has."""
+    return [gate for gate in config.gates if gate.measure in baseline.measures]

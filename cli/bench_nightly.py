@@ -30,7 +30,8 @@ def nightly(
 
         lrem bench nightly benchmarks/nightly.toml
     """
-    from benchmarks.nightly import Config, run_nightly
+    from benchmarks.nightly import run_nightly
+    from benchmarks.nightly_config import Config
 
     with progress_bars() as on_progress:
         outcome = run_nightly(Config.read(config), on_progress)
