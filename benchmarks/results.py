@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +13,7 @@ import numpy as np
 
 from benchmarks.answers import Answer
 from benchmarks.datasets import Dataset
+from benchmarks.machine import machine, versions
 from benchmarks.measures import mean, per_query
 from catalog.errors import LremError
 
@@ -27,7 +25,6 @@ PERCENTILES = (50, 95, 99)
 CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Cutoffs of the recall curve."""
 _FORMAT = 1
-_LIBRARIES = ("lrem", "ir-measures", "pymilvus", "milvus-lite", "torch", "transformers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Results:
         ann_recall: Share of the exact search's top k that a dense system found; None where the run
             has no ``exact``.
         versions: Library to version.
-        machine: Processor, cores and operating system.
+        machine: See :func:`benchmarks.machine.machine`, with the checkpoint's device and dtype.
         time: ISO 8601, UTC.
     """
 
@@ -141,14 +138,8 @@ def summarise(
         latency_ms=_latency(answers),
         recall_curve=_recall_curve(dataset, answers, k),
         ann_recall=None,
-        versions={library: version(library) for library in _LIBRARIES},
-        machine={
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "system": platform.platform(),
-            "device": lrem.device,
-            "dtype": lrem.dtype,
-        },
+        versions=versions(),
+        machine={**machine(), "device": lrem.device, "dtype": lrem.dtype},
         time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 
@@ -190,12 +181,3 @@ def _latency(answers: Sequence[Answer]) -> dict[str, dict[str, float]]:
         step: {f"p{p}": float(np.percentile(ms, p)) for p in PERCENTILES}
         for step, ms in steps.items()
     }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()

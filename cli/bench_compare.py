@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.compare import Change, Comparison, Difference, Side
 
 MAX_SHOWN_HITS = 3
+MAX_SHOWN_GROUPS = 14
 
 
 def compare(
@@ -68,34 +70,46 @@ def render(comparison: Comparison) -> None:
     Args:
         comparison: Of two systems.
     """
-    from rich.table import Table
     from rich.text import Text
 
-    names = f"A {comparison.a.system}, B {comparison.b.system}"
-    table = Table(
-        title=f"{comparison.a.dataset}: {names}", title_justify="left", box=None, header_style="dim"
+    _render_differences(
+        f"{comparison.a.dataset}: A {comparison.a.system}, B {comparison.b.system}",
+        [(d.measure, d) for d in comparison.differences if d.group == "all"],
     )
-    for name in ("group", "measure"):
-        table.add_column(name, overflow="fold")
-    for name in ("A", "B", "B-A", "95% interval", "p", "win/tie/loss"):
-        table.add_column(name, justify="right", no_wrap=True)
+    by_column: dict[str, list[tuple[str, Difference]]] = {}
     for d in comparison.differences:
-        if d.group == "all" or d.measure == comparison.measure:
-            table.add_row(
-                "" if d.group == "all" else d.group,
-                d.measure,
-                f"{d.a:.3f}",
-                f"{d.b:.3f}",
-                Text(f"{d.difference:+.3f}", _style(d)),
-                f"{d.low:+.3f} {d.high:+.3f}",
-                f"{d.p:.4f}",
-                f"{d.wins}/{d.ties}/{d.losses}",
-            )
-    out.print(table)
+        if d.group != "all" and d.measure == comparison.measure:
+            column, _, value = d.group.partition(": ")
+            by_column.setdefault(column, []).append((value, d))
+    for column, rows in by_column.items():
+        # More are in --json.
+        if len(rows) <= MAX_SHOWN_GROUPS:
+            _render_differences(f"{comparison.measure} by {column}", rows)
     if comparison.changes:
         out.print(Text(f"\nQueries that changed most by {comparison.measure}", style="bold"))
     for change in comparison.changes:
         _render_change(change)
+
+
+def _render_differences(title: str, rows: Sequence[tuple[str, Difference]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=None, header_style="dim")
+    table.add_column("", overflow="fold")
+    for name in ("A", "B", "B-A", "95% interval", "p", "win/tie/loss"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, d in rows:
+        table.add_row(
+            name,
+            f"{d.a:.3f}",
+            f"{d.b:.3f}",
+            Text(f"{d.difference:+.3f}", _style(d)),
+            f"{d.low:+.3f} {d.high:+.3f}",
+            f"{d.p:.4f}",
+            f"{d.wins}/{d.ties}/{d.losses}",
+        )
+    out.print(table)
 
 
 def _style(difference: Difference) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ def report(
     ] = Path("runs"),
     path: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path("report.html"),
 ) -> None:
-    """Write results as one HTML file that needs no network.
+    """Write results as one HTML file that needs no network; speed*.json in the folder is shown too.
 
     Examples:
 
@@ -31,5 +32,6 @@ def report(
         raise LremError(
             f"{folder}: no results in this folder.", "Make some: lrem bench run DATASET --model DIR"
         )
-    write_report(path, folders)
+    speeds = [json.loads(found.read_text("utf-8")) for found in sorted(folder.rglob("speed*.json"))]
+    write_report(path, folders, speeds=speeds)
     out.print(str(path), highlight=False)

@@ -17,6 +17,7 @@ from benchmarks.report import plots
 from benchmarks.results import Results
 
 _MAX_GROUPS = 14
+_SHOWN_HITS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def write_report(
     folders: Sequence[Path],
     *,
     comparisons: Sequence[Comparison] = (),
+    speeds: Sequence[dict[str, Any]] = (),
     history: pl.DataFrame | None = None,
 ) -> None:
     """Write results as one HTML file that needs no network.
@@ -47,6 +49,7 @@ def write_report(
         path: To write.
         folders: Of systems, as ``lrem bench run`` wrote them, of one or more data sets.
         comparisons: With a baseline, shown as tables of their own.
+        speeds: Of ``lrem bench speed``, as its JSON files hold them.
         history: Of the nightly runs.
 
     Raises:
@@ -63,7 +66,10 @@ def write_report(
         for group in (list(g) for _, g in groupby(results, key=lambda pair: pair[0].dataset))
     ]
     page = environment.get_template("page.html.jinja").render(
-        sections=sections, comparisons=comparisons, newest=max(r.time for r, _ in results)
+        sections=sections,
+        comparisons=comparisons,
+        speeds=speeds,
+        newest=max(r.time for r, _ in results),
     )
     partial = path.with_name(path.name + ".partial")
     partial.write_text(page, encoding="utf-8")
@@ -136,7 +142,7 @@ def _embed(
                     "values": [round(rows[id][m], 4) for m in measures],
                     "thought": rows[id]["thought"],
                     "error": rows[id]["error"],
-                    "titles": rows[id]["top_titles"],
+                    "titles": rows[id]["top_titles"][:_SHOWN_HITS],
                 }
                 for rows in by_id
             ],

@@ -36,11 +36,7 @@ engine's own steps in their order (``embed`` or ``reason and embed``, ``dense``,
 from __future__ import annotations
 
 import json
-import os
-import platform
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +45,6 @@ from benchmarks.speed.measure import Memory
 from benchmarks.speed.queries import AnnPoint, QuerySpeed
 
 SCHEMA = 1
-_LIBRARIES = (
-    "lrem",
-    "torch",
-    "transformers",
-    "sentence-transformers",
-    "pymilvus",
-    "milvus-lite",
-    "numpy",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,36 +126,3 @@ class SpeedReport:
         """
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
-
-
-def machine() -> dict[str, Any]:
-    """What this machine is, as far as it tells."""
-    import torch
-
-    return {
-        "system": platform.platform(),
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
-        "torch_threads": torch.get_num_threads(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "python": platform.python_version(),
-    }
-
-
-def _cpu_name() -> str:
-    # Linux leaves platform.processor() empty or says x86_64.
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that decide speed."""
-    found = {}
-    for library in _LIBRARIES:
-        # A checkout that is not installed has no version.
-        with suppress(PackageNotFoundError):
-            found[library] = version(library)
-    return found

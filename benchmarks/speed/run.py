@@ -10,12 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from benchmarks.machine import machine, versions
 from benchmarks.speed.corpus import Corpus, indexed, read_corpus
 from benchmarks.speed.exact import ExactSearch
 from benchmarks.speed.items import item_speed
 from benchmarks.speed.measure import MemoryLog
 from benchmarks.speed.queries import QuerySpeed, Reason, ann_curve, query_speed
-from benchmarks.speed.report import AnnSpeed, Settings, SpeedReport, machine, versions
+from benchmarks.speed.report import AnnSpeed, Settings, SpeedReport
 from engine.collection import MIN_EF
 from engine.model.vectors import Vectors
 
