@@ -193,6 +193,6 @@ def _hash(
     qrels: Mapping[str, Mapping[str, float]],
     min_relevance: float,
 ) -> str:
-    texts = [(query.id, query.text, query.cot) for query in queries]
+    texts = [(query.id, query.text, dict(query.groups), query.cot) for query in queries]
     content = json.dumps([catalog_hash, texts, qrels, min_relevance], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

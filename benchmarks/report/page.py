@@ -15,6 +15,7 @@ from benchmarks.answers import QUERIES_FILE
 from benchmarks.compare import SIGNIFICANT, Comparison, paired_difference
 from benchmarks.report import plots
 from benchmarks.results import Results
+from catalog.errors import LremError
 
 _MAX_GROUPS = 14
 _SHOWN_HITS = 5
@@ -53,17 +54,15 @@ def write_report(
         history: Of the nightly runs.
 
     Raises:
-        LremError: A folder holds no results.
+        LremError: A folder holds no results, or systems on a data set share no measure.
     """
-    from jinja2 import Environment, PackageLoader, select_autoescape
+    from jinja2 import Environment, PackageLoader
 
-    environment = Environment(
-        loader=PackageLoader("benchmarks.report", "."), autoescape=select_autoescape()
-    )
-    results = sorted(((Results.read(f), f) for f in folders), key=lambda pair: pair[0].dataset)
+    environment = Environment(loader=PackageLoader("benchmarks.report", "."), autoescape=True)
+    results = sorted(((Results.read(f), f) for f in folders), key=_data)
     sections = [
-        _section([r for r, _ in group], [f for _, f in group], history)
-        for group in (list(g) for _, g in groupby(results, key=lambda pair: pair[0].dataset))
+        _section(f"data-set-{place}", [r for r, _ in group], [f for _, f in group], history)
+        for place, group in enumerate(list(g) for _, g in groupby(results, key=_data))
     ]
     page = environment.get_template("page.html.jinja").render(
         sections=sections,
@@ -76,24 +75,38 @@ def write_report(
     partial.rename(path)
 
 
+def _data(result: tuple[Results, Path]) -> tuple[str, str]:
+    """Two data sets of one name are two sections."""
+    return result[0].dataset, result[0].dataset_hash
+
+
 def _section(
-    results: list[Results], folders: list[Path], history: pl.DataFrame | None
+    id: str, results: list[Results], folders: list[Path], history: pl.DataFrame | None
 ) -> dict[str, Any]:
     tables = [pl.read_parquet(folder / QUERIES_FILE) for folder in folders]
     measures = [m for m in results[0].measures if all(m in r.measures for r in results)]
+    if not measures:
+        raise LremError(
+            f"The systems on {results[0].dataset} share no measure: "
+            f"{', '.join(map(str, folders))}.",
+            "Run them with the same --measure.",
+        )
     name, first = results[0].dataset, measures[0]
     # The group column with few enough values for a plot.
     columns = [c for c, by in results[0].groups.items() if 1 < len(by) <= _MAX_GROUPS]
-    has_history = history is not None and not history.filter(pl.col("dataset") == name).is_empty()
+    nights = None if history is None else history.filter(dataset=name, measure=first)
+    has_history = nights is not None and not nights.is_empty()
     return {
-        "id": "".join(c if c.isalnum() else "-" for c in name),
+        "id": id,
         "name": name,
         "results": results,
         "letters": [chr(ord("a") + i) for i in range(len(results))],
         "measures": measures,
         "cells": _cells(results, tables, measures),
         "curves": plots.recall_curves(results),
-        "latency": plots.latency_against(results, first),
+        "latency": plots.latency_against(results, first)
+        if any(result.latency_ms for result in results)
+        else None,
         "bars": [(column, plots.group_bars(results, column, first)) for column in columns],
         "history": plots.history_lines(history, name, first)
         if has_history and history is not None

@@ -24,7 +24,7 @@ RESULTS = Results(
     recall_curve={"1": 0.1, "2": 0.2, "10": 0.3},
     ann_recall=None,
     versions={"lrem": "0"},
-    machine={"processor": "paper", "cores": 1, "device": "cpu", "dtype": "float32"},
+    machine={"cpu": "paper", "cores": 1, "device": "cpu", "dtype": "float32"},
     time="2026-01-01T00:00:00+00:00",
 )
 

@@ -164,17 +164,19 @@ def test_the_catalog_may_lie_elsewhere(ours, tmp_path):
     assert set(products(load(ours))) == {"1", "2"}
 
 
-def test_the_hash_follows_queries_judgments_threshold_and_catalog(ours):
+def test_the_hash_follows_everything_that_results_do(ours):
     hashes = [load(ours).content_hash, load(ours, min_relevance=1).content_hash]
     queries = pl.read_parquet(ours / "queries.parquet")
     queries.with_columns(query=pl.col("query") + "s").write_parquet(ours / "queries.parquet")
+    hashes.append(load(ours).content_hash)
+    queries.with_columns(kind=pl.lit("new")).write_parquet(ours / "queries.parquet")
     hashes.append(load(ours).content_hash)
     qrels = pl.read_parquet(ours / "qrels.parquet")
     qrels.with_columns(relevance=pl.col("relevance") + 1).write_parquet(ours / "qrels.parquet")
     hashes.append(load(ours).content_hash)
     write(ours / "catalog.parquet", sku=["1", "2"], name=["drill", "reel"])
     hashes.append(load(ours).content_hash)
-    assert len(set(hashes)) == 5
+    assert len(set(hashes)) == 6
     assert load(ours).content_hash == hashes[-1]
 
 
