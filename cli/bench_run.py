@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import err, out, print_json
-from cli.options import DeviceOption, DtypeOption, JsonOption, ModelOption, resolve_model
+from cli.loading import load_lrem
+from cli.options import DeviceOption, DtypeOption, JsonOption, ModelOption
 
 if TYPE_CHECKING:
     from benchmarks.results import Results
@@ -73,11 +74,9 @@ def run(
     from benchmarks.datasets import load_dataset
     from benchmarks.measures import DEFAULT_MEASURES
     from benchmarks.run import run_benchmark
-    from engine import LREM
 
     loaded = load_dataset(dataset, min_relevance, folder / "catalogs")
-    lrem = LREM.from_pretrained(resolve_model(model, None), device=device, dtype=dtype)
-    err.print(f"{lrem.source} on {lrem.device_note}", style="dim", highlight=False)
+    lrem = load_lrem(model, device, dtype)
     for warning in loaded.warnings:
         err.print(f"{loaded.name}: {warning}", style="yellow", highlight=False)
     with progress_bars() as on_progress:

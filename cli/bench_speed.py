@@ -11,6 +11,7 @@ import typer
 
 from catalog.errors import LremError
 from cli.console import err, out, print_json
+from cli.loading import load_lrem
 from cli.mapping_option import MapOption, parse_mapping
 from cli.options import (
     DeviceOption,
@@ -18,7 +19,6 @@ from cli.options import (
     JsonOption,
     ModelOption,
     TokenOption,
-    resolve_model,
 )
 
 if TYPE_CHECKING:
@@ -105,10 +105,8 @@ def speed(
 
     from benchmarks.speed.report import Settings
     from benchmarks.speed.run import measure_speed
-    from engine import LREM
 
-    lrem = LREM.from_pretrained(resolve_model(model, None), device=device, dtype=dtype)
-    err.print(f"{lrem.source} on {lrem.device_note}", style="dim", highlight=False)
+    lrem = load_lrem(model, device, dtype)
     settings = Settings(wanted, len(asked), items, top_k, repeats)
     with _progress() as on_progress:
         report = measure_speed(

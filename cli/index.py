@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import err, out, print_json
+from cli.loading import load_lrem
 from cli.mapping_option import MapOption, parse_mapping
 from cli.options import (
     DEFAULT_COLLECTION,
@@ -21,7 +22,6 @@ from cli.options import (
     ModelOption,
     TokenOption,
     UriOption,
-    resolve_model,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def index(
         lrem index catalog.jsonl --collection shoes --uri http://localhost:19530 --json
     """
     from catalog import Catalog
-    from engine import LREM, Store
+    from engine import Store
     from indexer import index_catalog
 
     rejects = rejects or Path(f"{collection}.rejects.jsonl")
@@ -78,8 +78,7 @@ def index(
         built_with = (
             store.open(collection).manifest.model_source if store.exists(collection) else None
         )
-        lrem = LREM.from_pretrained(resolve_model(model, built_with), device=device, dtype=dtype)
-        err.print(f"{lrem.source} on {lrem.device_note}", style="dim", highlight=False)
+        lrem = load_lrem(model, device, dtype, built_with)
         err.print(f"{source} -> {collection} at {uri}", style="dim", highlight=False)
         try:
             with _progress() as on_progress:

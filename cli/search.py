@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import err, out, print_json
+from cli.loading import announce
 from cli.options import (
     DEFAULT_COLLECTION,
     DEFAULT_URI,
@@ -80,6 +81,8 @@ def search(
     queries = _queries(query)
     from engine import Engine
 
+    if model is not None:
+        announce(model)
     with Engine.open(
         uri, collection, token=token, model=model, device=device, dtype=dtype
     ) as engine:

