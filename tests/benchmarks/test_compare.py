@@ -157,7 +157,7 @@ def invoke(*arguments):
 def test_the_command_shows_tables_and_changes(two):
     done = invoke(*two)
     assert done.exit_code == 0, done.output
-    for text in ("kind: gift", "-0.062", "2/1/1", "gift for dad", "[dad, rod]", "a hit of b"):
+    for text in ("R@10 by kind", "-0.062", "2/1/1", "gift for dad", "[dad, rod]", "a hit of b"):
         assert text in done.stdout
 
 
