@@ -139,7 +139,7 @@ def compare(a: Path, b: Path, measure: str | None = None) -> Comparison:
         The comparison.
 
     Raises:
-        LremError: The data sets differ, or no measure is shared.
+        LremError: The data sets or k differ, or no measure is shared.
     """
     results_a, results_b = Results.read(a), Results.read(b)
     if results_a.dataset_hash != results_b.dataset_hash:
@@ -148,6 +148,11 @@ def compare(a: Path, b: Path, measure: str | None = None) -> Comparison:
             f"({results_a.dataset_hash[:12]}) and {results_b.dataset} "
             f"({results_b.dataset_hash[:12]}).",
             "Run both systems on the same data set.",
+        )
+    if results_a.k != results_b.k:
+        raise LremError(
+            f"{a} and {b} are not comparable: {results_a.k} and {results_b.k} candidates a query.",
+            "Run both systems with the same --k.",
         )
     shared = [name for name in results_a.measures if name in results_b.measures]
     if not shared or (measure is not None and measure not in shared):

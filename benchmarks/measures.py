@@ -72,6 +72,30 @@ def _trec_order(candidates: Sequence[Candidate]) -> dict[str, float]:
     return {id: float(-rank) for rank, id in enumerate(ranked)}
 
 
+def check_depth(measures: Sequence[str], k: int) -> None:
+    """Refuse a measure that looks deeper than the answers go.
+
+    Args:
+        measures: Names.
+        k: Candidates a query.
+
+    Raises:
+        DatasetError: A measure is unknown, or its cutoff is larger than k.
+    """
+    for name in measures:
+        _parse(name, min_relevance=1)
+        if cutoff(name) > k:
+            raise DatasetError(
+                f"{name} needs {cutoff(name):,} candidates a query, and {k:,} are asked for.",
+                f"Ask for more with --k {cutoff(name)}, or leave the measure out.",
+            )
+
+
+def cutoff(name: str) -> int:
+    """How deep a measure looks, the k of its name; 0 where the name has none."""
+    return int(name.partition("@")[2] or 0)
+
+
 def mean(values: Iterable[float]) -> float:
     """Arithmetic mean; 0 for no values."""
     listed = list(values)

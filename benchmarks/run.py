@@ -17,7 +17,7 @@ from benchmarks.answers import (
     write_run,
 )
 from benchmarks.datasets import Dataset, DatasetError, Query
-from benchmarks.measures import mean, per_query
+from benchmarks.measures import check_depth, mean, per_query
 from benchmarks.results import RESULTS_FILE, Results, summarise
 from benchmarks.systems import RUN, Answering, Bench, check_name, make_system
 from catalog import Catalog
@@ -89,7 +89,7 @@ def run_benchmark(
     """
     for name in systems:
         check_name(name)
-    per_query(dataset, {}, measures)
+    check_depth(measures, k)
     keys = (dataset.content_hash, lrem.fingerprint, version("lrem"), k)
     finished = {
         name: _finished(system_folder(out, dataset.name, name), (name, *keys), measures)

@@ -42,7 +42,11 @@ def run(
     k: Annotated[int, typer.Option("--k", min=1, help="Candidates a query.")] = 100,
     measures: Annotated[
         list[str] | None,
-        typer.Option("--measure", help="Name of ir-measures, or HitRate@k. May be repeated."),
+        typer.Option(
+            "--measure",
+            help="Name of ir-measures, or HitRate@k. May be repeated. Left out: R@10, R@100, "
+            "nDCG@10, RR@10, P@10, AP and Success@10, as far as --k reaches.",
+        ),
     ] = None,
     min_relevance: Annotated[
         float | None,
@@ -72,7 +76,7 @@ def run(
         lrem bench run shop:test --min-relevance 2 --measure R@100 --measure nDCG@10 --model base
     """
     from benchmarks.datasets import load_dataset
-    from benchmarks.measures import DEFAULT_MEASURES
+    from benchmarks.measures import DEFAULT_MEASURES, cutoff
     from benchmarks.run import run_benchmark
 
     loaded = load_dataset(dataset, min_relevance, folder / "catalogs")
@@ -86,7 +90,7 @@ def run(
             lrem,
             folder,
             k=k,
-            measures=measures or DEFAULT_MEASURES,
+            measures=measures or [name for name in DEFAULT_MEASURES if cutoff(name) <= k],
             on_progress=on_progress,
         )
     if as_json:

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _CONNECT_SECONDS = 5.0
+_KEEPALIVE_MS = 300_000
 _SERVER_SCHEMES = ("http://", "https://")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 # Nullable fields and BM25 functions came with this version.
@@ -226,7 +227,14 @@ def _connect(address: str, token: str | None, uri: str) -> Any:
     # Every failed call is raised as our own error; pymilvus would print its traceback besides.
     logging.getLogger("pymilvus.decorators").setLevel(logging.CRITICAL)
     try:
-        return MilvusClient(address, token=token or "", timeout=_CONNECT_SECONDS)
+        return MilvusClient(
+            address,
+            token=token or "",
+            timeout=_CONNECT_SECONDS,
+            # pymilvus pings every ten seconds, which Milvus Lite's server answers with an end of
+            # the connection and two lines on stderr.
+            grpc_options={"grpc.keepalive_time_ms": _KEEPALIVE_MS},
+        )
     except MilvusException as error:
         raise StoreError(
             f"No Milvus server answers at {uri}: {error.message}",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.datasets import Dataset, DatasetError
-from benchmarks.measures import DEFAULT_MEASURES, mean, per_query
+from benchmarks.measures import DEFAULT_MEASURES, check_depth, mean, per_query
 from engine.results import Candidate
 
 TREC_EVAL = {
@@ -162,3 +162,10 @@ def test_mean_and_defaults():
     assert values == {
         name: {"q": pytest.approx(0.1 if name == "P@10" else 1.0)} for name in DEFAULT_MEASURES
     }
+
+
+def test_a_cutoff_deeper_than_the_answers_is_refused():
+    check_depth(["R@10", "HitRate@10", "AP"], 10)
+    with pytest.raises(DatasetError, match=r"R@100 needs 100 candidates.*10 are asked") as caught:
+        check_depth(["R@10", "R@100"], 10)
+    assert "--k 100" in caught.value.remedy

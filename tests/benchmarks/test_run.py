@@ -130,7 +130,7 @@ def test_finished_systems_are_not_run_again(run, register):
     assert len(asked) == count
     assert {p.system for p in seen if p.skipped} == {"counted"}
     assert [p.done for p in seen if p.system == "bm25"] == list(range(1, 11))
-    for change in ({"k": 5}, {"measures": ["AP"]}):
+    for change in ({"k": 15}, {"measures": ["AP"]}):
         count = len(asked)
         run("counted", **change)
         assert len(asked) > count
