@@ -23,7 +23,7 @@ demo: $(VENV)/demo  ## install, index the example catalog, search it
 test: $(VENV)/dev  ## install, run the tests
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/dev  ## the tests that need large real weights
+test-slow: $(VENV)/dev  ## the tests that take minutes or large real weights, README blocks included
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/dev

@@ -9,10 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_readme_blocks_run(tmp_path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = [(lang, code) for lang, info, code in BLOCK.findall(readme) if "setup" not in info]
