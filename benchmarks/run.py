@@ -156,7 +156,10 @@ def _finished(
     # A run file may have changed, and is read again in no time.
     if keys[0].startswith(RUN) or not (folder / RESULTS_FILE).exists():
         return None
-    results = Results.read(folder)
+    try:
+        results = Results.read(folder)
+    except LremError:  # Of another version: what we are about to write replaces it.
+        return None
     same = keys == (
         results.system,
         results.dataset_hash,

@@ -299,3 +299,11 @@ def test_the_command(shop, model, tmp_path):
     failed = CliRunner().invoke(app, [*arguments, "-s", "bm52"])
     assert failed.exit_code == 1
     assert "There is no system 'bm52'" in failed.stderr
+
+
+def test_results_of_another_version_are_replaced(run, tmp_path):
+    first = run("bm25")[0]
+    (results_file,) = tmp_path.rglob("bm25/results.json")
+    results_file.write_text('{"format": 0}', encoding="utf-8")
+    assert run("bm25")[0].measures == first.measures
+    assert '"format": 1' in results_file.read_text(encoding="utf-8")
