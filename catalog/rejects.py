@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from catalog.errors import CatalogError
 
@@ -25,7 +25,6 @@ Reason = Literal[
     "too_large",  # attributes and metadata together
     "duplicate_id",
 ]
-REASONS: tuple[Reason, ...] = get_args(Reason)
 
 VALUE_CHARACTERS = 200
 RAW_CHARACTERS = 2000
@@ -36,7 +35,7 @@ class RowFault(Exception):  # noqa: N818 - not an error of the job, it never lea
     """Why one row is no product.
 
     Attributes:
-        reason: One of ``REASONS``.
+        reason: One of :data:`Reason`.
         detail: What was found, for a person.
         column: The column it was found in, where it is one column's fault.
         value: What stands in that column.
@@ -61,7 +60,7 @@ class Reject:
         row: Data row within the file, from 1; a header and blank lines do not count.
         line: Line of a text file that the row begins on, from 1; None for Parquet.
         id: The product's id, where it is known.
-        reason: One of ``REASONS``.
+        reason: One of :data:`Reason`.
         detail: What was found, for a person.
         column: The column at fault; None if the row as a whole is.
         value: What stands there, cut to 200 characters.
