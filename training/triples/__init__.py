@@ -1,0 +1,1 @@
+"""Query-CoT-Item triples: what both training stages learn from, and how they are made."""
