@@ -39,3 +39,11 @@ class ManifestMismatchError(StoreError):
 
 class FilterError(StoreError):
     """A filter expression that Milvus does not accept."""
+
+
+class WhereError(EngineError):
+    """A typed filter clause that is not well formed, or does not fit the collection's fields."""
+
+
+class CacheError(EngineError):
+    """The thought cache cannot be read or written."""
