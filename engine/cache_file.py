@@ -1,0 +1,151 @@
+"""The SQLite file behind the thought cache: where it is, how it is opened, what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import CacheError
+
+FILE = "thoughts.db"
+BUSY_SECONDS = 10.0
+
+_APPLICATION = 0x4C52454D  # "LREM"
+_FORMAT = 1
+_SCHEMA = (
+    """CREATE TABLE thoughts (
+        fingerprint TEXT NOT NULL, key BLOB NOT NULL, keyphrases TEXT NOT NULL,
+        tokens INTEGER NOT NULL, logprob REAL NOT NULL, used INTEGER NOT NULL,
+        UNIQUE (fingerprint, key))""",
+    "CREATE INDEX by_use ON thoughts (used)",
+    """CREATE TABLE lookups (
+        fingerprint TEXT PRIMARY KEY, hits INTEGER NOT NULL, misses INTEGER NOT NULL)""",
+)
+_WITHOUT = "Name another folder with LREM_CACHE_DIR, or do without: --no-cache."
+
+
+def default_path() -> Path:
+    """Where thoughts are kept: in LREM_CACHE_DIR, or else in the platform's folder for caches."""
+    named = os.environ.get("LREM_CACHE_DIR")
+    if named:
+        return Path(named).expanduser() / FILE
+    from platformdirs import user_cache_path
+
+    return user_cache_path("lrem", appauthor=False) / FILE
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, or make it and its folders.
+
+    Args:
+        path: Of the file.
+
+    Returns:
+        A connection that any thread may use, one at a time, and that begins no transaction itself.
+
+    Raises:
+        CacheError: It is another program's database, or of another version of LREM.
+        OSError: Its folder cannot be made.
+        sqlite3.Error: It is damaged, or cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _write_ahead(connection)
+        # A crash of the machine may lose the last thoughts, but never damages the file.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        with transaction(connection):
+            _make(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite does not wait for other processes that do so at the same time."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while _pragma(connection, "journal_mode") != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not is_locked(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
+def _make(connection: sqlite3.Connection, path: Path) -> None:
+    application = _pragma(connection, "application_id")
+    version = _pragma(connection, "user_version")
+    if (application, version) == (_APPLICATION, _FORMAT):
+        return
+    if application == _APPLICATION:
+        raise CacheError(
+            f"The thought cache {path} has format {version}; this lrem knows format {_FORMAT}.",
+            _WITHOUT,
+        )
+    if application or version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise CacheError(f"{path} is a database of another program.", _WITHOUT)
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {_FORMAT}")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> object:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold the one write lock for the block; all of the block counts, or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether another process held the lock for too long."""
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the file is no whole database any more."""
+    return type(error) is sqlite3.DatabaseError or isinstance(error, ValueError)
+
+
+def explained(error: Exception, path: Path) -> CacheError:
+    """What stops the cache from working, for a person.
+
+    Args:
+        error: What opening or using it raised.
+        path: Of the file.
+
+    Returns:
+        The error with its remedy.
+    """
+    if isinstance(error, CacheError):
+        return error
+    if is_damage(error):
+        return CacheError(
+            f"The thought cache {path} is damaged: {error}.",
+            "Stop what uses it, and begin a new one: lrem cache clear",
+        )
+    return CacheError(f"The thought cache {path} cannot be used: {error}.", _WITHOUT)
+
+
+def remove(path: Path) -> None:
+    """Delete the file and those SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
