@@ -26,7 +26,7 @@ from engine.cache_file import (
     is_locked,
     remove,
 )
-from engine.cache_key import decoding_settings, key_of, normalise
+from engine.cache_key import decoding_settings, distinct, key_of, normalise
 from engine.cache_rows import CacheStats, CheckpointStats
 from engine.errors import CacheError
 from engine.results import Thought
@@ -42,6 +42,8 @@ __all__ = [
 
 MAX_ENTRIES = 200_000
 
+# A write takes as long as twenty lookups.
+_WRITE_SECONDS = 1.0
 _BUSY_MS = int(BUSY_SECONDS * 1000)
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -71,9 +73,10 @@ class ThoughtCache:
         self.problem: CacheError | None = None
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        # Not written yet, because another process was writing.
-        self._used: dict[tuple[str, bytes], int] = {}
+        # What lookups have to write, when they last did, in seconds.
+        self._used: dict[bytes, int] = {}
         self._lookups: dict[str, tuple[int, int]] = {}
+        self._written = 0.0
         with self._lock:
             self._open()
 
@@ -120,10 +123,9 @@ class ThoughtCache:
         Returns:
             The first spelling of each query that has no thought, in their order.
         """
-        first = {normalise(query): query for query in reversed(queries)}
-        distinct = list(first.values())[::-1]
-        found = self._look_up(distinct, fingerprint, settings, count=False)
-        return [query for query, thought in zip(distinct, found, strict=True) if thought is None]
+        spellings = distinct(queries)
+        found = self._look_up(spellings, fingerprint, settings, count=False)
+        return [query for query, thought in zip(spellings, found, strict=True) if thought is None]
 
     def put_many(
         self,
@@ -142,7 +144,7 @@ class ThoughtCache:
         """
         rows: dict[bytes, Thought] = {}
         for query, thought in zip(queries, thoughts, strict=True):
-            rows.setdefault(key_of(query, settings), thought)
+            rows.setdefault(key_of(query, fingerprint, settings), thought)
         if rows:
             self._attempt(
                 lambda connection: cache_rows.put(connection, fingerprint, rows, self.max_entries),
@@ -232,17 +234,18 @@ class ThoughtCache:
     def _look_up(
         self, queries: Sequence[str], fingerprint: str, settings: str, *, count: bool
     ) -> list[Thought | None]:
-        keys = [key_of(query, settings) for query in queries]
+        keys = [key_of(query, fingerprint, settings) for query in queries]
 
         def work(connection: sqlite3.Connection) -> list[Thought | None]:
-            found = cache_rows.find(connection, fingerprint, list(dict.fromkeys(keys)))
+            found = cache_rows.find(connection, list(dict.fromkeys(keys)))
             now = time.time_ns()
-            self._used.update(((fingerprint, key), now) for key in found)
+            self._used.update((key, now) for key in found)
             if count:
                 hits, misses = self._lookups.get(fingerprint, (0, 0))
                 hit = sum(key in found for key in keys)
                 self._lookups[fingerprint] = (hits + hit, misses + len(keys) - hit)
-            self._write_lookups(connection, wait=False)
+            if time.monotonic() > self._written + _WRITE_SECONDS:
+                self._write_lookups(connection, wait=False)
             return [found.get(key) for key in keys]
 
         return self._attempt(work, [None] * len(queries)) if queries else []
@@ -262,6 +265,7 @@ class ThoughtCache:
             connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         self._used.clear()
         self._lookups.clear()
+        self._written = time.monotonic()
 
     def _stats(self, connection: sqlite3.Connection) -> CacheStats:
         self._write_lookups(connection, wait=True)

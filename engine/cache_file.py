@@ -17,13 +17,18 @@ BUSY_SECONDS = 10.0
 _APPLICATION = 0x4C52454D  # "LREM"
 _FORMAT = 1
 _SCHEMA = (
+    """CREATE TABLE checkpoints (
+        id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, entries INTEGER NOT NULL,
+        hits INTEGER NOT NULL, misses INTEGER NOT NULL)""",
     """CREATE TABLE thoughts (
-        fingerprint TEXT NOT NULL, key BLOB NOT NULL, keyphrases TEXT NOT NULL,
-        tokens INTEGER NOT NULL, logprob REAL NOT NULL, used INTEGER NOT NULL,
-        UNIQUE (fingerprint, key))""",
+        key BLOB PRIMARY KEY, checkpoint INTEGER NOT NULL, keyphrases TEXT NOT NULL,
+        tokens INTEGER NOT NULL, logprob REAL NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX by_use ON thoughts (used)",
-    """CREATE TABLE lookups (
-        fingerprint TEXT PRIMARY KEY, hits INTEGER NOT NULL, misses INTEGER NOT NULL)""",
+    # Counting rows would take longer than all else that storing a thought does.
+    """CREATE TRIGGER added AFTER INSERT ON thoughts BEGIN
+        UPDATE checkpoints SET entries = entries + 1 WHERE id = new.checkpoint; END""",
+    """CREATE TRIGGER dropped AFTER DELETE ON thoughts BEGIN
+        UPDATE checkpoints SET entries = entries - 1 WHERE id = old.checkpoint; END""",
 )
 _WITHOUT = "Name another folder with LREM_CACHE_DIR, or do without: --no-cache."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ def normalise(query: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
+def distinct(queries: Iterable[str]) -> list[str]:
+    """The first spelling of each query, in their order."""
+    first: dict[str, str] = {}
+    for query in queries:
+        first.setdefault(normalise(query), query)
+    return list(first.values())
+
+
 def decoding_settings(lrem: LREM) -> str:
     """How the engine lets a checkpoint think, as a part of the cache's key.
 
@@ -48,15 +57,16 @@ def decoding_settings(lrem: LREM) -> str:
     return f"greedy, at most {lrem.config.max_thought_tokens} tokens"
 
 
-def key_of(query: str, settings: str) -> bytes:
+def key_of(query: str, fingerprint: str, settings: str) -> bytes:
     """Make the key of a query's thought.
 
     Args:
         query: As typed.
+        fingerprint: Of the checkpoint.
         settings: Of decoding.
 
     Returns:
         A digest of 16 bytes, so that an entry is small however long its query is.
     """
-    text = json.dumps([settings, normalise(query)])
+    text = json.dumps([fingerprint, settings, normalise(query)])
     return hashlib.blake2b(text.encode("ascii"), digest_size=16).digest()

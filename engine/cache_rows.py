@@ -61,14 +61,11 @@ class CacheStats:
         return self.hits / lookups if lookups else None
 
 
-def find(
-    connection: sqlite3.Connection, fingerprint: str, keys: Sequence[bytes]
-) -> dict[bytes, Thought]:
+def find(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Thought]:
     """Read the thoughts of keys.
 
     Args:
         connection: Of the file.
-        fingerprint: Of the checkpoint.
         keys: Distinct keys.
 
     Returns:
@@ -79,8 +76,8 @@ def find(
         some = keys[start : start + _KEYS_A_CALL]
         rows = connection.execute(
             "SELECT key, keyphrases, tokens, logprob FROM thoughts "
-            f"WHERE fingerprint = ? AND key IN ({', '.join('?' * len(some))})",
-            (fingerprint, *some),
+            f"WHERE key IN ({', '.join('?' * len(some))})",
+            some,
         )
         found.update(
             (key, Thought(tuple(json.loads(phrases)), tokens, logprob))
@@ -101,59 +98,62 @@ def put(
         connection: Of the file.
         fingerprint: Of the checkpoint.
         thoughts: By key.
-        max_entries: Most thoughts kept; a tenth of it goes at once.
+        max_entries: Most thoughts kept; where there are more, a tenth of it goes too.
     """
     now = time.time_ns()
-    rows = [
-        (fingerprint, key, json.dumps(thought.keyphrases), thought.tokens, thought.logprob, now)
-        for key, thought in thoughts.items()
-    ]
     with transaction(connection):
+        _count(connection, fingerprint, 0, 0)
         connection.executemany(
-            "INSERT INTO thoughts VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (fingerprint, key) DO UPDATE SET used = excluded.used",
-            rows,
+            "INSERT INTO thoughts SELECT ?, id, ?, ?, ?, ? FROM checkpoints WHERE fingerprint = ? "
+            "ON CONFLICT (key) DO UPDATE SET used = excluded.used",
+            [
+                (key, json.dumps(t.keyphrases), t.tokens, t.logprob, now, fingerprint)
+                for key, t in thoughts.items()
+            ],
         )
-        excess = connection.execute("SELECT count(*) FROM thoughts").fetchone()[0] - max_entries
-        if excess > 0:
+        total = connection.execute("SELECT sum(entries) FROM checkpoints").fetchone()[0]
+        if total > max_entries:
             connection.execute(
-                "DELETE FROM thoughts WHERE rowid IN "
-                "(SELECT rowid FROM thoughts ORDER BY used LIMIT ?)",
-                (excess + max_entries // 10,),
+                "DELETE FROM thoughts WHERE key IN "
+                "(SELECT key FROM thoughts ORDER BY used LIMIT ?)",
+                (total - max_entries + max_entries // 10,),
             )
 
 
 def write_lookups(
     connection: sqlite3.Connection,
-    used: Mapping[tuple[str, bytes], int],
+    used: Mapping[bytes, int],
     lookups: Mapping[str, tuple[int, int]],
 ) -> None:
     """Write when thoughts were last used, and add to the counts.
 
     Args:
         connection: Of the file.
-        used: Fingerprint and key to nanoseconds since the epoch.
+        used: Key to nanoseconds since the epoch.
         lookups: Fingerprint to hits and misses.
     """
     with transaction(connection):
         connection.executemany(
-            "UPDATE thoughts SET used = ? WHERE fingerprint = ? AND key = ? AND used < ?",
-            [(now, *key, now) for key, now in used.items()],
+            "UPDATE thoughts SET used = ? WHERE key = ? AND used < ?",
+            [(now, key, now) for key, now in used.items()],
         )
-        connection.executemany(
-            "INSERT INTO lookups VALUES (?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET "
-            "hits = hits + excluded.hits, misses = misses + excluded.misses",
-            [(fingerprint, *counts) for fingerprint, counts in lookups.items()],
-        )
+        for fingerprint, counts in lookups.items():
+            _count(connection, fingerprint, *counts)
+
+
+def _count(connection: sqlite3.Connection, fingerprint: str, hits: int, misses: int) -> None:
+    connection.execute(
+        "INSERT INTO checkpoints (fingerprint, entries, hits, misses) VALUES (?, 0, ?, ?) "
+        "ON CONFLICT (fingerprint) DO UPDATE SET "
+        "hits = hits + excluded.hits, misses = misses + excluded.misses",
+        (fingerprint, hits, misses),
+    )
 
 
 def by_checkpoint(connection: sqlite3.Connection) -> tuple[CheckpointStats, ...]:
-    """Count entries and lookups of each checkpoint, most entries first."""
+    """What is kept of each checkpoint, most entries first."""
     rows = connection.execute(
-        "SELECT fingerprint, sum(entries), sum(hits), sum(misses) FROM ("
-        "SELECT fingerprint, count(*) AS entries, 0 AS hits, 0 AS misses FROM thoughts "
-        "GROUP BY fingerprint UNION ALL SELECT fingerprint, 0, hits, misses FROM lookups) "
-        "GROUP BY fingerprint ORDER BY 2 DESC, 1"
+        "SELECT fingerprint, entries, hits, misses FROM checkpoints ORDER BY entries DESC, id"
     )
     return tuple(CheckpointStats(*row) for row in rows)
 
@@ -168,10 +168,13 @@ def clear(connection: sqlite3.Connection, fingerprint: str | None) -> int:
     Returns:
         Thoughts dropped.
     """
-    where, values = ("", ()) if fingerprint is None else ("WHERE fingerprint = ?", (fingerprint,))
+    which = "(SELECT id FROM checkpoints WHERE ? IN (fingerprint, ''))"
+    named = (fingerprint or "",)
     with transaction(connection):
-        dropped = connection.execute(f"DELETE FROM thoughts {where}", values).rowcount
-        connection.execute(f"DELETE FROM lookups {where}", values)
+        dropped = connection.execute(
+            f"DELETE FROM thoughts WHERE checkpoint IN {which}", named
+        ).rowcount
+        connection.execute(f"DELETE FROM checkpoints WHERE id IN {which}", named)
     # Gives the space back; where another process reads meanwhile, the next thoughts fill it.
     with suppress(sqlite3.OperationalError):
         connection.execute("VACUUM")
