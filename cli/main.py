@@ -13,6 +13,9 @@ from cli import (
     bench_report,
     bench_run,
     bench_speed,
+    cache_clear,
+    cache_stats,
+    cache_warm,
     catalog_check,
     collection_drop,
     collection_list,
@@ -60,6 +63,11 @@ collection_group.command("drop")(collection_drop.drop)
 model_group = _group("model", "Make and inspect LREM checkpoints.")
 model_group.command("init")(model_init.init)
 model_group.command("show")(model_show.show)
+
+cache_group = _group("cache", "Keep thoughts, so that a query is reasoned about once.")
+cache_group.command("stats")(cache_stats.stats)
+cache_group.command("clear")(cache_clear.clear)
+cache_group.command("warm")(cache_warm.warm)
 
 bench_group = _group("bench", "Measure retrieval: run systems, compare runs, gate regressions.")
 bench_group.command("run")(bench_run.run)
