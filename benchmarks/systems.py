@@ -15,19 +15,20 @@ function that answers, and name it in :data:`SYSTEMS`::
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.answers import Answer, read_run
+from benchmarks.answers import Answer
+from benchmarks.baselines import exact_search, run_file, sentence_transformers
 from benchmarks.datasets import Dataset, DatasetError, Query
 from catalog import Catalog, item_text
 from engine.results import Candidate, Thought
+from engine.retrieval import Reason
 
 if TYPE_CHECKING:
     from engine import LREM, Engine
@@ -98,9 +99,9 @@ def make_system(name: str, bench: Bench) -> Answering:
     """
     check_name(name)
     if name.startswith(SENTENCE_TRANSFORMERS):
-        return _sentence_transformers(name.removeprefix(SENTENCE_TRANSFORMERS), bench)
+        return sentence_transformers(name.removeprefix(SENTENCE_TRANSFORMERS), bench)
     if name.startswith(RUN):
-        return _run_file(Path(name.removeprefix(RUN)))
+        return run_file(Path(name.removeprefix(RUN)))
     return SYSTEMS[name](bench)
 
 
@@ -149,26 +150,44 @@ def lrem(bench: Bench) -> Answering:
     return _engine(bench, ("dense",), "always")
 
 
-@system("hybrid")
-def hybrid(bench: Bench) -> Answering:
-    """What ``lrem search`` does: every route, reasoned if the checkpoint can, fused."""
-    return _engine(bench, None, "always")
+@system("lrem-auto")
+def lrem_auto(bench: Bench) -> Answering:
+    """The dense route alone, with the checkpoint's own CoT where the gate lets it reason."""
+    _needs_reasoner(bench, "lrem-auto")
+    return _engine(bench, ("dense",), "auto")
+
+
+@system("keyphrases")
+def keyphrases(bench: Bench) -> Answering:
+    """One dense search a keyphrase of the checkpoint's own CoT, merged by rank."""
+    _needs_reasoner(bench, "keyphrases")
+    return _engine(bench, ("keyphrases",), "always")
 
 
 @system("rewrite-bm25")
 def rewrite_bm25(bench: Bench) -> Answering:
     """Query rewriting: the query and its CoT into the lexical route."""
     _needs_reasoner(bench, "rewrite-bm25")
+    return _engine(bench, ("lexical-cot",), "always")
 
-    def answer(query: Query, k: int) -> Answer:
-        started = perf_counter()
-        thought = bench.lrem.reason([query.text])[0]
-        reasoned = perf_counter()
-        found = bench.engine.collection.search_text([f"{query.text}, {thought.text}"], k)[0]
-        timings = {"reason": reasoned - started, "lexical": perf_counter() - reasoned}
-        return Answer(query.id, found, thought.text, {s: t * 1000 for s, t in timings.items()})
 
-    return answer
+@system("hybrid")
+def hybrid(bench: Bench) -> Answering:
+    """What ``lrem search`` does: the gate decides, and the default routes are fused."""
+    return _engine(bench, None, "auto")
+
+
+@system("hybrid-always")
+def hybrid_always(bench: Bench) -> Answering:
+    """The default routes fused, every query reasoned about."""
+    _needs_reasoner(bench, "hybrid-always")
+    return _engine(bench, None, "always")
+
+
+@system("hybrid-never")
+def hybrid_never(bench: Bench) -> Answering:
+    """The default routes fused, without reasoning."""
+    return _engine(bench, None, "never")
 
 
 @system("cot-random")
@@ -179,100 +198,71 @@ def cot_random(bench: Bench) -> Answering:
     def thought(query: Query) -> Thought:
         return Thought(tuple(random.Random(query.id).choices(words, k=8)))
 
-    return _given_thought(bench, thought)
+    return _engine(bench, ("dense",), "always", thought)
 
 
 @system("cot-repeat")
 def cot_repeat(bench: Bench) -> Answering:
     """The paper's ablation: the query repeated in the place of the CoT."""
-    return _given_thought(bench, lambda query: Thought((query.text,)))
+    return _engine(bench, ("dense",), "always", lambda query: Thought((query.text,)))
 
 
 @system("cot-given")
 def cot_given(bench: Bench) -> Answering:
-    """The data set's own CoT, a teacher's: an upper bound."""
-    missing = sum(not query.cot for query in bench.dataset.queries)
-    if missing:
-        raise DatasetError(
-            f"cot-given: {missing:,} of {len(bench.dataset.queries):,} queries of "
-            f"{bench.dataset.name} have no given CoT.",
-            "Add a column cot to the queries, or leave the system out.",
-        )
-    return _given_thought(bench, lambda query: Thought(query.cot))
+    """The data set's own CoT, a teacher's, into the dense route: an upper bound."""
+    return _engine(bench, ("dense",), "always", _given(bench, "cot-given"))
+
+
+@system("hybrid-given")
+def hybrid_given(bench: Bench) -> Answering:
+    """The data set's own CoT into the default routes, fused: an upper bound."""
+    return _engine(bench, None, "always", _given(bench, "hybrid-given"))
 
 
 @system("exact")
 def exact(bench: Bench) -> Answering:
     """Exact search over the collection's vectors with the direct query vector: ANN's reference."""
-    return _exact(bench.items[0], bench.vectors, lambda text: bench.lrem.embed_queries([text])[0])
+    return exact_search(
+        bench.items[0], bench.vectors, lambda text: bench.lrem.embed_queries([text])[0]
+    )
 
 
 def _engine(
-    bench: Bench, routes: tuple[str, ...] | None, reason: Literal["always", "never"]
+    bench: Bench,
+    routes: tuple[str, ...] | None,
+    reason: Reason,
+    thought: Callable[[Query], Thought] | None = None,
 ) -> Answering:
+    """An engine's answers, with the thoughts given if any are."""
+
     def answer(query: Query, k: int) -> Answer:
-        result = bench.engine.search(query.text, k=k, routes=routes, reason=reason)
+        result = bench.engine.search(
+            query.text,
+            k=k,
+            routes=routes,
+            reason=reason,
+            thought=None if thought is None else thought(query),
+        )
         # One route's own scores say more than the fused ones, which know ranks alone.
         found = [
             Candidate(hit.id, hit.routes[routes[0]].score if routes else hit.score)
             for hit in result.hits
         ]
-        thought = None if result.thought is None else result.thought.text
-        return Answer(query.id, found, thought, result.timings_ms)
+        cot = None if result.thought is None else result.thought.text
+        return Answer(query.id, found, cot, result.timings_ms)
 
     return answer
 
 
-def _given_thought(bench: Bench, thought: Callable[[Query], Thought]) -> Answering:
-    def answer(query: Query, k: int) -> Answer:
-        given = thought(query)
-        started = perf_counter()
-        vectors = bench.lrem.embed_queries([query.text], [given])
-        embedded = perf_counter()
-        found = bench.engine.collection.search_dense(vectors, k)[0]
-        timings = {"embed": embedded - started, "dense": perf_counter() - embedded}
-        return Answer(query.id, found, given.text, {s: t * 1000 for s, t in timings.items()})
-
-    return answer
-
-
-def _exact(ids: Sequence[str], vectors: Vectors, embed: Callable[[str], Vectors]) -> Answering:
-    def answer(query: Query, k: int) -> Answer:
-        started = perf_counter()
-        vector = embed(query.text)
-        embedded = perf_counter()
-        scores = vectors @ vector
-        nearest = np.argpartition(-scores, min(k, len(ids)) - 1)[:k]
-        nearest = nearest[np.argsort(-scores[nearest], kind="stable")]
-        timings = {"embed": embedded - started, "exact": perf_counter() - embedded}
-        found = [Candidate(ids[row], float(scores[row])) for row in nearest]
-        return Answer(query.id, found, None, {s: t * 1000 for s, t in timings.items()})
-
-    return answer
-
-
-def _sentence_transformers(model_name: str, bench: Bench) -> Answering:
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        model = SentenceTransformer(model_name, device=bench.lrem.device)
-    except (OSError, ValueError) as error:
+def _given(bench: Bench, name: str) -> Callable[[Query], Thought]:
+    missing = sum(not query.cot for query in bench.dataset.queries)
+    if missing:
         raise DatasetError(
-            f"sentence-transformers cannot load {model_name}: {error}",
-            "Name a folder, or a model of the hub that is downloaded already or can be.",
-        ) from error
-    ids, texts = bench.items
-    vectors = model.encode_document(texts, normalize_embeddings=True)
-
-    def embed(text: str) -> Vectors:
-        return np.asarray(model.encode_query(text, normalize_embeddings=True), np.float32)
-
-    return _exact(ids, np.asarray(vectors, np.float32), embed)
-
-
-def _run_file(path: Path) -> Answering:
-    run = read_run(path)
-    return lambda query, k: Answer(query.id, run.get(query.id, [])[:k])
+            f"{name}: {missing:,} of {len(bench.dataset.queries):,} queries of "
+            f"{bench.dataset.name} have no given CoT.",
+            "Add a column cot to the queries, or leave the system out.",
+        )
+    return lambda query: Thought(query.cot)
 
 
 def _needs_reasoner(bench: Bench, name: str) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from catalog import TEMPLATE_HASH
-from engine.collection import MAX_RESULTS, Collection
-from engine.errors import EngineError, StoreError
-from engine.fusion import Fused, reciprocal_rank_fusion
-from engine.results import Hit, SearchResult
-from engine.routes import ROUTES, EncodedQuery, Route
+from engine.answers import answer
+from engine.collection import Collection
+from engine.errors import StoreError
+from engine.fusion import Fusion
+from engine.request import Options, Request
+from engine.results import SearchResult, Thought
+from engine.retrieval import Asked, Found, Reason, Retriever
+from engine.routes import ROUTES, find_routes
 from engine.store import Store
+from engine.tuning import Tuning
+from engine.where import compile_where
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from engine.cache import ThoughtCache
     from engine.model import LREM
 
 CANDIDATES = 100
@@ -24,7 +30,7 @@ CANDIDATES = 100
 
 
 class Engine:
-    """Answers queries: reason, embed, ask every route, fuse, fetch the page.
+    """Answers queries: reason where it helps, embed, ask every route, fuse, fetch the page.
 
     Threads may share it. A context manager; close it to free a Milvus Lite file. Made by
     :meth:`open`.
@@ -32,11 +38,21 @@ class Engine:
     Attributes:
         lrem: The checkpoint that queries are embedded with.
         collection: The collection that is searched.
+        cache: Thoughts kept from earlier queries; None where none are.
+        tuning: The gate and the fusion, learned for this checkpoint or those lrem comes with.
     """
 
-    def __init__(self, store: Store, collection: Collection, lrem: LREM) -> None:
+    def __init__(
+        self,
+        store: Store,
+        collection: Collection,
+        lrem: LREM,
+        cache: ThoughtCache | None = None,
+    ) -> None:
         self.lrem = lrem
         self.collection = collection
+        self.cache = cache
+        self.tuning = Tuning.load(lrem.directory)
         self._store = store
 
     @classmethod
@@ -50,6 +66,7 @@ class Engine:
         model: str | None = None,
         device: str | None = None,
         dtype: str | None = None,
+        cache: ThoughtCache | None = None,
     ) -> Engine:
         """Open a collection and the checkpoint it was built with.
 
@@ -62,6 +79,8 @@ class Engine:
                 names.
             device: For loading; None: the best one here.
             dtype: For loading; None: what runs fastest here.
+            cache: Keeps thoughts, so that a query is reasoned about once; the caller closes it.
+                None: every thought is written anew.
 
         Returns:
             The engine, ready to search.
@@ -88,10 +107,10 @@ class Engine:
                 source = model or opened.manifest.model_source
                 lrem = LREM.from_pretrained(source, device=device, dtype=dtype)
             opened.check(fingerprint=lrem.fingerprint, dimension=lrem.dimension)
+            return cls(store, opened, lrem, cache)
         except BaseException:
             store.close()
             raise
-        return cls(store, opened, lrem)
 
     def __enter__(self) -> Engine:
         return self
@@ -108,10 +127,15 @@ class Engine:
         """Disconnect from Milvus, and free a Milvus Lite file for other processes."""
         self._store.close()
 
-    @property
-    def default_routes(self) -> tuple[str, ...]:
-        """The routes asked when none are named: all that this collection has."""
-        return ("dense", "lexical") if self.collection.has_text_search else ("dense",)
+    def default_routes(self, reasoned: bool) -> tuple[str, ...]:
+        """The routes asked when none are named: those of the tuning that the collection has.
+
+        Args:
+            reasoned: For a query with a thought, or without one.
+        """
+        weights = (self.tuning.reasoned if reasoned else self.tuning.direct).weights
+        has_text = self.collection.has_text_search
+        return tuple(name for name in weights if has_text or ROUTES[name].index == "dense")
 
     def search(
         self,
@@ -120,8 +144,13 @@ class Engine:
         k: int = 10,
         offset: int = 0,
         filter: str = "",
+        where: Sequence[str] | str = (),
         routes: Sequence[str] | None = None,
-        reason: Literal["always", "never"] = "always",
+        reason: Reason = "auto",
+        fusion: Fusion | None = None,
+        diversify: float = 0.0,
+        explain: bool = False,
+        thought: Thought | None = None,
     ) -> SearchResult:
         """Answer one query.
 
@@ -130,41 +159,53 @@ class Engine:
             k: Hits to return, from 1.
             offset: Hits to skip first; ``k + offset`` is at most 16,384.
             filter: Milvus expression; it applies inside the search, so k hits are still k.
-            routes: Names of the routes to ask; None: :attr:`default_routes`.
-            reason: Whether to reason before embedding. A checkpoint that cannot reason embeds the
-                bare query, and the result says so.
+            where: Typed filter clauses, all of which must hold besides ``filter``, such as
+                ``price < 50`` (see :mod:`engine.where`).
+            routes: Names of the routes to ask, fused by reciprocal rank; None:
+                :meth:`default_routes` with the weights of :attr:`tuning`. Of routes that are equal
+                for a query without a thought, the first named is asked.
+            reason: Whether to reason before embedding: where the gate expects it to help, always,
+                or never. A checkpoint that cannot reason embeds the bare query, and the result
+                says so.
+            fusion: How to merge the routes; None: as said above.
+            diversify: From 0, off, to 1: mix product types among the first 100 hits.
+            explain: Add an explanation to each hit. The hits and their order stay the same.
+            thought: Answer with this thought in the place of the reasoner's.
 
         Returns:
             The hits, best first, with the thought, the routes' ranks and the timings.
 
         Raises:
             EngineError: The query is empty, a number is out of range or a route unknown.
-            FilterError: Milvus does not accept the filter.
+            FilterError: Milvus does not accept the filter, or a clause is wrong (``WhereError``).
             StoreError: Milvus did not answer, or has no such route.
         """
         return self.search_many(
-            [query], k=k, offset=offset, filter=filter, routes=routes, reason=reason
+            [query],
+            None if thought is None else [thought],
+            k=k,
+            offset=offset,
+            filter=filter,
+            where=where,
+            routes=routes,
+            reason=reason,
+            fusion=fusion,
+            diversify=diversify,
+            explain=explain,
         )[0]
 
     def search_many(
         self,
         queries: Sequence[str],
-        *,
-        k: int = 10,
-        offset: int = 0,
-        filter: str = "",
-        routes: Sequence[str] | None = None,
-        reason: Literal["always", "never"] = "always",
+        thoughts: Sequence[Thought] | None = None,
+        **options: Unpack[Options],
     ) -> list[SearchResult]:
         """Answer a batch of queries, each as :meth:`search` would, with one call per step.
 
         Args:
             queries: What shoppers type.
-            k: As in :meth:`search`.
-            offset: As in :meth:`search`.
-            filter: As in :meth:`search`.
-            routes: As in :meth:`search`.
-            reason: As in :meth:`search`.
+            thoughts: One a query, in the place of the reasoner's.
+            **options: As in :meth:`search`; the gate decides on each query.
 
         Returns:
             A result a query, in their order.
@@ -174,96 +215,48 @@ class Engine:
             FilterError: As in :meth:`search`.
             StoreError: As in :meth:`search`.
         """
-        _check(queries, k, offset, reason)
-        asked = self._routes(self.default_routes if routes is None else routes)
-        if not queries:
-            return []
-        timings = _Timings(len(queries))
-        encoded, note = self._encode(queries, asked, reason, timings)
-        found = {}
-        for route in asked:
-            with timings.step(route.name):
-                found[route.name] = route.candidates(
-                    encoded, max(CANDIDATES, k + offset), filter.strip()
-                )
-        with timings.step("fusion"):
-            pages = [
-                reciprocal_rank_fusion({name: found[name][i] for name in found})[offset:][:k]
-                for i in range(len(queries))
-            ]
-        with timings.step("fetch"):
-            products = self.collection.fetch(list({f.id for page in pages for f in page}))
-        return [
-            SearchResult(
-                query=query.text,
-                hits=_hits(page, offset, products),
-                thought=query.thought,
-                reasoned=query.thought is not None,
-                reason_note=note,
-                timings_ms=dict(timings.ms),
-            )
-            for query, page in zip(encoded, pages, strict=True)
-        ]
+        request = Request(queries, thoughts, **options)
+        *_, final = [[], *self._found(request, preview=False)]
+        return answer(self.lrem, self.collection, self.tuning, request, final)
 
-    def _routes(self, names: Sequence[str]) -> list[Route]:
-        unknown = [name for name in names if name not in ROUTES]
-        if unknown or not names:
-            what = f"There is no route {unknown[0]!r}" if unknown else "No route is named"
-            raise EngineError(f"{what}.", f"The routes are: {', '.join(ROUTES)}.")
-        return [ROUTES[name](self.collection) for name in dict.fromkeys(names)]
+    def search_steps(self, query: str, **options: Unpack[Options]) -> Iterator[SearchResult]:
+        """Answer one query, direct hits first: there is something to show before the thought is.
 
-    def _encode(
-        self, queries: Sequence[str], routes: Sequence[Route], reason: str, timings: _Timings
-    ) -> tuple[list[EncodedQuery], str]:
-        """Reason and embed as far as the routes and the caller want it."""
-        if not any(route.reads_vectors for route in routes):
-            note = "not reasoned: the routes asked read the query as typed"
-            return [EncodedQuery(query, None, None) for query in queries], note
-        if reason == "always" and self.lrem.can_reason:
-            with timings.step("reason and embed"):
-                thoughts, vectors = self.lrem.reason_and_embed(queries)
-            encoded = map(EncodedQuery, queries, thoughts, vectors)
-            return list(encoded), "reasoned: asked to, always"
-        with timings.step("embed"):
-            vectors = self.lrem.embed_queries(queries)
-        note = "not reasoned: asked not to" if reason == "never" else self.lrem.reason_note
-        return [EncodedQuery(q, None, v) for q, v in zip(queries, vectors, strict=True)], note
+        Args:
+            query: What a shopper types.
+            **options: As in :meth:`search`.
 
+        Yields:
+            The direct answer, whose note says whether a reasoned one follows; then, if it does, the
+            answer that :meth:`search` gives.
 
-class _Timings:
-    """Milliseconds of each step, a query."""
+        Raises:
+            EngineError: As in :meth:`search`.
+            FilterError: As in :meth:`search`.
+            StoreError: As in :meth:`search`.
+        """
+        request = Request([query], **options)
+        for found in self._found(request, preview=True):
+            yield answer(self.lrem, self.collection, self.tuning, request, found)[0]
 
-    def __init__(self, queries: int) -> None:
-        self.ms: dict[str, float] = {}
-        self._queries = queries
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        start = perf_counter()
-        yield
-        self.ms[name] = (perf_counter() - start) * 1000 / self._queries
-
-
-def _check(queries: Sequence[str], k: int, offset: int, reason: str) -> None:
-    for number, query in enumerate(queries, start=1):
-        if not query.strip():
-            which = f"Query {number} of {len(queries)}" if len(queries) > 1 else "The query"
-            raise EngineError(
-                f"{which} is empty.", 'Ask for something: lrem search "gift for dad who fishes".'
-            )
-    if k < 1 or offset < 0 or k + offset > MAX_RESULTS:
-        raise EngineError(
-            f"Cannot return {k} hits from offset {offset}.",
-            f"Ask for at least 1 hit from offset 0 or more, {MAX_RESULTS:,} in all at most.",
+    def _found(self, request: Request, preview: bool) -> Iterator[list[Found]]:
+        direct, reasoned = (
+            find_routes(self.default_routes(way) if request.routes is None else request.routes)
+            for way in (False, True)
         )
-    if reason not in ("always", "never"):
-        raise EngineError(f"reason is {reason!r}.", "It is always or never.")
+        asked = Asked(
+            request.queries,
+            direct,
+            reasoned,
+            max(CANDIDATES, request.k + request.offset),
+            self._expression(request.filter.strip(), request.where),
+            request.reason,
+            request.thoughts,
+        )
+        if request.queries:
+            retriever = Retriever(self.collection, self.lrem, self.tuning.gate, self.cache)
+            yield from retriever.steps(asked, preview)
 
-
-def _hits(page: Sequence[Fused], offset: int, products: dict[str, dict[str, object]]) -> list[Hit]:
-    return [
-        Hit(rank, fused.id, fused.score, products[fused.id], fused.routes)
-        for rank, fused in enumerate(page, start=offset + 1)
-        # Deleted between search and fetch.
-        if fused.id in products
-    ]
+    def _expression(self, filter: str, where: Sequence[str] | str) -> str:
+        compiled = compile_where(where, nullable=self.collection.has_text_search)
+        return f"({filter}) and {compiled}" if filter and compiled else filter or compiled

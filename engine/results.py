@@ -53,6 +53,21 @@ class RouteRank:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a product is among the hits; only ``explain=True`` makes one.
+
+    Attributes:
+        terms: Words of the query that stand in the item text, in the order of the query.
+        thought_terms: Words that only the CoT has and that stand in the item text.
+        keyphrases: Keyphrase and the cosine of its vector and the item's, closest first.
+    """
+
+    terms: tuple[str, ...]
+    thought_terms: tuple[str, ...]
+    keyphrases: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One product of the answer.
 
@@ -63,6 +78,7 @@ class Hit:
         product: Stored fields of the product (title, brand, category, price, ..., attributes,
             metadata), absent values left out.
         routes: Route name to rank and score, for the routes that found it.
+        explanation: Why it was found; None unless that was asked for.
     """
 
     rank: int
@@ -70,6 +86,7 @@ class Hit:
     score: float
     product: dict[str, Any]
     routes: dict[str, RouteRank]
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +96,14 @@ class SearchResult:
     Attributes:
         query: As it was asked.
         hits: Best first.
-        thought: The CoT the query was embedded with; None if it was not reasoned.
-        reasoned: Whether the reasoner ran.
-        reason_note: Why it ran or not, in words for a person.
-        timings_ms: Step name (reason, embed, one per route, fusion, fetch) to milliseconds; for a
-            batch, the step's time over the whole batch divided by its queries.
+        thought: The CoT the query was answered with; None if it was answered directly.
+        reasoned: Whether there is a thought: written now, from the cache, or given.
+        reason_note: Why there is one or not, in words for a person.
+        timings_ms: Step name (embed, dense, lexical, gate, reason, fusion, diversify, fetch,
+            explain; only those that this query took) to milliseconds. A batch shares its steps:
+            each is the step's time divided by the queries that took it.
+        reason_score: The gate's estimate, from 0 to 1, that reasoning helps; None where it was not
+            asked.
     """
 
     query: str
@@ -92,3 +112,4 @@ class SearchResult:
     reasoned: bool
     reason_note: str
     timings_ms: dict[str, float] = field(default_factory=dict)
+    reason_score: float | None = None

@@ -29,8 +29,8 @@ the same run. Every time is a median over ``settings.repeats``::
     }                                               first stage, the checkpoint loaded
 
 ``STEP`` is ``exact`` (the baseline: NumPy over all vectors, the same vector and top_k), then the
-engine's own steps in their order (``embed`` or ``reason and embed``, ``dense``, ``lexical``,
-``fusion``, ``fetch``), then ``total``.
+engine's own steps in their order (``reason``, ``embed``, ``dense``, ``lexical``, ``fusion``,
+``fetch``), then ``total``.
 """
 
 from __future__ import annotations

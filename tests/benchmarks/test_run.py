@@ -86,7 +86,8 @@ def test_every_system_answers(run, ran, tmp_path, lrem):
     assert foreign_result.missed == 9
     assert foreign_result.measures["R@10"] == pytest.approx(0.1 / 10)
     assert foreign_result.latency_ms == {}
-    for name in ("lrem", "hybrid", "rewrite-bm25", "cot-random", "cot-repeat", "cot-given"):
+    thinking = ["lrem", "keyphrases", "rewrite-bm25", "hybrid-always"]
+    for name in (*thinking, "cot-random", "cot-repeat", "cot-given", "hybrid-given"):
         thoughts = pl.read_parquet(tmp_path / "shop" / name / "queries.parquet")["thought"]
         assert thoughts.null_count() == 0, name
         assert all(0 < p["p50"] <= p["p95"] <= p["p99"] for p in by_name[name].latency_ms.values())
@@ -236,7 +237,7 @@ def test_an_index_that_misses_shows(run, register, ran):
 
 def test_an_untrained_checkpoint_does_not_reason(ran, tmp_path):
     lrem = LREM.from_pretrained(tiny_separate(tmp_path / "untrained"), device="cpu")
-    for name in ("lrem", "rewrite-bm25"):
+    for name in ("lrem", "lrem-auto", "keyphrases", "rewrite-bm25", "hybrid-always"):
         with pytest.raises(DatasetError, match=f"^{name}: ") as error:
             run_benchmark(ran.dataset, [name], lrem, tmp_path, k=10, measures=MEASURES)
         assert "trained to reason" in error.value.remedy

@@ -77,8 +77,8 @@ def answer(result):
 
 
 def test_a_result_explains_itself(engine):
-    result = engine.search("cordless drill", k=5)
-    dense = engine.search("cordless drill", k=100, routes=["dense"]).hits
+    result = engine.search("cordless drill", k=5, routes=["dense", "lexical"], reason="always")
+    dense = engine.search("cordless drill", k=100, routes=["dense"], reason="always").hits
     lexical = engine.search("cordless drill", k=100, routes=["lexical"]).hits
     assert result.query == "cordless drill"
     assert [hit.rank for hit in result.hits] == [1, 2, 3, 4, 5]
@@ -88,7 +88,7 @@ def test_a_result_explains_itself(engine):
         assert hit.score == pytest.approx(sum(1 / (60 + at.rank) for at in hit.routes.values()))
         assert hit.product["id"] == hit.id
         assert set(hit.product) == {"id", "title", "brand", "price", "attributes", "metadata"}
-    assert list(result.timings_ms) == ["reason and embed", "dense", "lexical", "fusion", "fetch"]
+    assert list(result.timings_ms) == ["reason", "embed", "dense", "lexical", "fusion", "fetch"]
     assert all(ms >= 0 for ms in result.timings_ms.values())
 
 
@@ -100,7 +100,9 @@ def test_hits_are_the_fusion_of_the_routes(engine):
         "lexical": engine.collection.search_text(["waterproof tent"], 100)[0],
     }
     fused = reciprocal_rank_fusion(found)
-    assert [h.id for h in engine.search("waterproof tent", k=50).hits] == [f.id for f in fused[:50]]
+    asked = {"routes": ["dense", "lexical"], "reason": "always"}
+    hits = engine.search("waterproof tent", k=50, **asked).hits
+    assert [hit.id for hit in hits] == [f.id for f in fused[:50]]
     # A page past a route's 100 candidates asks for more of them.
     assert len(engine.search("waterproof tent", k=150).hits) == 150
 
@@ -152,7 +154,7 @@ def test_shared_towers_answer_too(folder):
     lrem = LREM.from_pretrained(tiny_shared(folder / "shared"), dtype="float32")
     build(uri, lrem)
     with Engine.open(uri, "products", lrem=lrem) as engine:
-        result = engine.search("cordless drill", k=3)
+        result = engine.search("cordless drill", k=3, reason="always")
     assert result.reasoned
     assert len(result.hits) == 3
 
@@ -190,7 +192,7 @@ def test_the_largest_page_is_answered(engine):
 def test_unknown_routes_are_refused_with_the_known(engine, routes):
     with pytest.raises(EngineError) as caught:
         engine.search("tent", routes=routes)
-    assert "dense, lexical" in caught.value.remedy
+    assert "dense, direct, mixed, keyphrases, lexical, lexical-cot" in caught.value.remedy
 
 
 def test_reason_is_checked(engine):
