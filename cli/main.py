@@ -13,6 +13,7 @@ from cli import (
     bench_report,
     bench_run,
     bench_speed,
+    bench_tune,
     cache_clear,
     cache_stats,
     cache_warm,
@@ -24,6 +25,10 @@ from cli import (
     model_init,
     model_show,
     search,
+    train_cold_start,
+    train_rl,
+    train_triples,
+    train_trim,
 )
 from cli.console import out
 from cli.errors import RootGroup
@@ -64,6 +69,12 @@ model_group = _group("model", "Make and inspect LREM checkpoints.")
 model_group.command("init")(model_init.init)
 model_group.command("show")(model_show.show)
 
+train_group = _group("train", "Train LREM checkpoints: triples, cold start, RL.")
+train_group.command("triples")(train_triples.triples)
+train_group.command("trim")(train_trim.trim)
+train_group.command("cold-start")(train_cold_start.cold_start)
+train_group.command("rl")(train_rl.rl)
+
 cache_group = _group("cache", "Keep thoughts, so that a query is reasoned about once.")
 cache_group.command("stats")(cache_stats.stats)
 cache_group.command("clear")(cache_clear.clear)
@@ -75,6 +86,7 @@ bench_group.command("compare")(bench_compare.compare)
 bench_group.command("nightly")(bench_nightly.nightly)
 bench_group.command("report")(bench_report.report)
 bench_group.command("speed")(bench_speed.speed)
+bench_group.command("tune")(bench_tune.tune)
 
 
 def _print_version(wanted: bool) -> None:
