@@ -18,7 +18,7 @@ A clause compares a field of the products (see :mod:`engine.where_parse` for how
   never equals a number, and is neither below nor above one. Keys lead into nested objects. Lists
   and objects themselves can only be told from null (and not on Milvus before 2.5, where they count
   as null).
-- Milvus Lite holds true for 1 and false for 0, in a metadata column that has both.
+- On Milvus Lite true equals 1 and false equals 0; on a server they differ.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def compile_where(clauses: Sequence[str] | str, *, nullable: bool = True) -> str
     """
     texts = [clauses] if isinstance(clauses, str) else clauses
     comparisons = [comparison for text in texts for comparison in parse_clause(text)]
-    return " and ".join(f"({_compile(comparison, nullable)})" for comparison in comparisons)
+    return _joined("and", [_compile(comparison, nullable) for comparison in comparisons])
 
 
 def quoted(text: str) -> str:
@@ -98,13 +98,12 @@ def _compile(comparison: Comparison, nullable: bool) -> str:
     if operator == "is null":
         return _absent(field)
     if operator == "is not null":
-        return _present(field) if field.holds != "any" or not nullable else f"exists {field.name}"
+        return f"not ({_absent(field)})" if field.holds == "any" else _present(field)
     literals = [_literals(comparison, field, value) for value in comparison.values]
     if operator in ("=", "in"):
         return _among(field, [literal for group in literals for literal in group])
     if operator in ("!=", "not in"):
-        others = [f"{field.name} != {literal}" for group in literals for literal in group]
-        return " and ".join([_present(field), *others])
+        return _others(field, [literal for group in literals for literal in group])
     if operator == "^=":
         return _begins_with(field, comparison.values[0].text)
     if operator == "like":
@@ -171,39 +170,47 @@ def _check_operator(comparison: Comparison, field: _Field) -> None:
 
 def _literals(comparison: Comparison, field: _Field, value: Value) -> list[str]:
     """The literals that a value stands for: one, or for metadata one a type it may be stored as."""
-    text = value.text
-    _check_unicode(comparison, text, value.at)
-    if not value.quoted and text.lower() == "null":
-        remedy = f"Write {'.'.join(comparison.path)} is null, or put the word in quotes."
-        raise fault(comparison.clause, value.at, "null equals nothing", remedy)
+    _check_value(comparison, field, value)
     if field.holds == "number":
-        if value.quoted or not _NUMBER.fullmatch(text):
-            remedy = f"Write a number, without quotes, unit or separators: {field.name} < 1499.90"
-            problem = f"{field.name} compares with numbers only"
-            raise fault(comparison.clause, value.at, problem, remedy)
         return [_float(comparison, value)]
-    if not text and field.holds != "any":
-        remedy = f"Write {'.'.join(comparison.path)} is null."
-        raise fault(comparison.clause, value.at, "Empty text is an absent value", remedy)
-    if comparison.operator == "like" and (wildcard := re.search(r"[_\\]", text)):
-        raise fault(
-            comparison.clause,
-            value.at,
-            f"A pattern cannot hold {wildcard.group()}",
-            "Milvus gives it different meanings. Put % in its place, which stands for any text.",
-        )
-    typed: list[str] = []
-    if field.holds == "any" and not value.quoted and comparison.operator not in _TEXTUAL:
-        if _INTEGER.fullmatch(text):
-            typed = [str(int(text))]
-        elif _NUMBER.fullmatch(text):
-            typed = [_float(comparison, value)]
-        elif text.lower() in _BOOLS:
-            typed = [text.lower()]
-            if comparison.operator in _ORDER:
-                remedy = "Compare with =, or put the word in quotes to compare text."
-                raise fault(comparison.clause, value.at, "true and false have no order", remedy)
-    return [*typed, string_literal(text)]
+    bare = field.holds == "any" and not value.quoted and comparison.operator not in _TEXTUAL
+    if bare and _INTEGER.fullmatch(value.text):
+        return [str(int(value.text)), string_literal(value.text)]
+    if bare and _is_number(value):
+        return [_float(comparison, value), string_literal(value.text)]
+    if bare and value.text.lower() in _BOOLS:
+        return [value.text.lower(), string_literal(value.text)]
+    return [string_literal(value.text)]
+
+
+def _check_value(comparison: Comparison, field: _Field, value: Value) -> None:
+    name, text, bare = ".".join(comparison.path), value.text, not value.quoted
+    _check_unicode(comparison, text, value.at)
+    if bare and text.lower() == "null":
+        problem = "null equals nothing"
+        remedy = f"Write {name} is null, or put the word in quotes."
+    elif field.holds == "number" and not _is_number(value):
+        problem = f"{name} compares with numbers only"
+        remedy = f"Write a number, without quotes, unit or separators: {name} < 1499.90"
+    elif field.holds in ("text", "attribute") and not text:
+        problem = "Empty text is an absent value"
+        remedy = f"Write {name} is null."
+    elif comparison.operator == "like" and (wildcard := re.search(r"[_\\]", text)):
+        problem = f"A pattern cannot hold {wildcard.group()}"
+        remedy = "Milvus gives it different meanings. Put % in its place: it stands for any text."
+    elif comparison.operator in _ORDER and bare and text.lower() in _BOOLS:
+        problem = "true and false have no order"
+        remedy = "Compare with =, or put the word in quotes to compare text."
+    elif comparison.operator == "between" and _is_number(value) != _is_number(comparison.values[0]):
+        problem = "One end is a number, the other is text"
+        remedy = f"Write for instance: {name} between 10 and 20"
+    else:
+        return
+    raise fault(comparison.clause, value.at, problem, remedy)
+
+
+def _is_number(value: Value) -> bool:
+    return not value.quoted and _NUMBER.fullmatch(value.text) is not None
 
 
 def _float(comparison: Comparison, value: Value) -> str:
@@ -213,11 +220,27 @@ def _float(comparison: Comparison, value: Value) -> str:
     return repr(number)
 
 
+def _joined(word: str, parts: list[str]) -> str:
+    """Join by and or or, as a balanced tree: a server takes no chain of a hundred."""
+    if len(parts) < 2:
+        return f"({parts[0]})" if parts else ""
+    half = len(parts) // 2
+    return f"({_joined(word, parts[:half])} {word} {_joined(word, parts[half:])})"
+
+
 def _among(field: _Field, literals: list[str]) -> str:
     # Milvus Lite knows "in" for plain fields only.
     if field.holds in ("text", "number") and len(literals) > 1:
         return f"{field.name} in [{', '.join(literals)}]"
-    return " or ".join(f"{field.name} == {literal}" for literal in literals)
+    return _joined("or", [f"{field.name} == {literal}" for literal in literals])
+
+
+def _others(field: _Field, literals: list[str]) -> str:
+    if field.holds in ("text", "number") and len(literals) > 1:
+        others = f"{field.name} not in [{', '.join(literals)}]"
+    else:
+        others = _joined("and", [f"{field.name} != {literal}" for literal in literals])
+    return f"{_present(field)} and {others}"
 
 
 def _begins_with(field: _Field, prefix: str) -> str:
@@ -253,7 +276,7 @@ def _absent(field: _Field) -> str:
         return f"{name} is null" if field.nullable else f"not ({name} >= {_LOWEST})"
     if field.nullable:
         return f"not (exists {name})"
-    return f"not ({_present(field)})"
+    return f"not ((exists {name}) and {_present(field)})"
 
 
 def _check_unicode(comparison: Comparison, text: str, at: int) -> None:
