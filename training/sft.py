@@ -116,9 +116,7 @@ class SftTrainer(Trainer):
     def _get_train_sampler(self, *_: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)  # type: ignore[arg-type]
 
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any
-    ) -> torch.Tensor:
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> torch.Tensor:
         """Mean cross entropy over the tokens that are learned.
 
         Args:
@@ -135,9 +133,7 @@ class SftTrainer(Trainer):
         labels = inputs.pop("labels")
         logits = model(**inputs, use_cache=False).logits[:, :-1]
         wanted = labels[:, 1:] != IGNORED
-        loss = torch.nn.functional.cross_entropy(
-            logits[wanted].float(), labels[:, 1:][wanted]
-        )
+        loss = torch.nn.functional.cross_entropy(logits[wanted].float(), labels[:, 1:][wanted])
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"The loss is {loss.item()} at step {self.state.global_step + 1}, in a batch of "

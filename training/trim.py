@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
+from catalog import Catalog
+from engine.model.checkpoint import find_checkpoint, save_checkpoint
+from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER, LremConfig
+from engine.model.loading import load_causal_lm, load_encoder
 from training.errors import TrainingError
+from training.triples.schema import read_triples
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -75,6 +81,51 @@ def trim_vocabulary(
     _renumber(state.get("post_processor"), new_ids)
     _cut_rows(model, [old for old, _ in order])
     return _rebuilt(tokenizer, state)
+
+
+def trim_checkpoint(
+    checkpoint: str | Path,
+    out: str | Path,
+    triples: Sequence[Path],
+    catalogs: Sequence[str],
+    *,
+    first: int,
+    min_count: int,
+) -> tuple[int, int]:
+    """Write a checkpoint whose reasoner has the vocabulary that triples and titles need.
+
+    Args:
+        checkpoint: Directory or hub id, not yet trained.
+        out: New directory.
+        triples: Files whose queries and CoTs count, each different text once.
+        catalogs: Catalogs whose titles count.
+        first: As in :func:`trim_vocabulary`.
+        min_count: As in :func:`trim_vocabulary`.
+
+    Returns:
+        Rows of the vocabulary before and after.
+
+    Raises:
+        TrainingError: No reasoner, no BPE vocabulary, or a file that cannot be used.
+    """
+    base = find_checkpoint(checkpoint)
+    config = LremConfig.load(base)
+    if config.reasoner is None or config.framing is None:
+        raise TrainingError(
+            f"{checkpoint} has no reasoner to trim.", "Name a checkpoint that has one."
+        )
+    texts: set[str] = set()
+    for path in triples:
+        for row in read_triples(path).to_pylist():
+            texts.add(config.framing.query.format(query=row["query"]))
+            texts.add(" " + ", ".join(row["cot"]))
+    titles = [" " + p.title for name in catalogs for b in Catalog.open(name).batches() for p in b]
+    model, tokenizer = load_causal_lm(base / REASONER_FOLDER, "cpu", "auto")
+    fast = cast("PreTrainedTokenizerFast", tokenizer)
+    cut = trim_vocabulary(model, fast, [*texts, *titles], first=first, min_count=min_count)
+    embedder = config.embedder and load_encoder(base / EMBEDDER_FOLDER, "cpu", "auto")
+    save_checkpoint(out, config, reasoner=(model, cut), embedder=embedder, replace=False)
+    return len(fast), len(cut)
 
 
 def _merges(state: dict[str, Any]) -> list[Any]:

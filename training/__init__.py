@@ -1,0 +1,1 @@
+"""Query-CoT-Item triples, cold start and reinforcement learning of LREM checkpoints."""
