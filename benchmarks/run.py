@@ -28,6 +28,7 @@ from indexer import index_catalog
 
 if TYPE_CHECKING:
     from engine import LREM
+    from engine.cache import ThoughtCache
     from indexer import IndexProgress
 
 _WARM_UP = 3
@@ -96,7 +97,7 @@ def run_benchmark(
         for name in systems
     }
     results = []
-    with _engine(dataset, lrem, indexes or out, on_progress) as engine:
+    with open_engine(dataset, lrem, indexes or out, on_progress) as engine:
         bench = Bench(dataset, engine)
         titles = _titles(dataset)
         warnings = [*dataset.warnings, *_unknown_products(dataset, titles)]
@@ -170,9 +171,28 @@ def _finished(
     return results if same and set(measures) <= set(results.measures) else None
 
 
-def _engine(
-    dataset: Dataset, lrem: LREM, indexes: Path, on_progress: Callable[[Progress], None]
+def open_engine(
+    dataset: Dataset,
+    lrem: LREM,
+    indexes: Path,
+    on_progress: Callable[[Progress], None],
+    cache: ThoughtCache | None = None,
 ) -> Engine:
+    """Open an engine on a data set's catalog, indexed now unless it was before.
+
+    Args:
+        dataset: Names the catalog.
+        lrem: The checkpoint under test.
+        indexes: Folder for the Milvus Lite files.
+        on_progress: Called now and then.
+        cache: Of thoughts; None where reasoning is to be measured.
+
+    Returns:
+        The engine; the caller closes it.
+
+    Raises:
+        LremError: The catalog cannot be indexed.
+    """
     indexes.mkdir(parents=True, exist_ok=True)
     uri = str(indexes / f"{dataset.name}-{dataset.catalog_hash[:12]}-{lrem.fingerprint[:12]}.db")
 
@@ -182,7 +202,7 @@ def _engine(
     catalog = Catalog.open(dataset.catalog, columns=dataset.columns)
     with Store(uri) as store:
         index_catalog(catalog, lrem, store, "products", on_progress=tell)
-    return Engine.open(uri, "products", lrem=lrem)
+    return Engine.open(uri, "products", lrem=lrem, cache=cache)
 
 
 def _titles(dataset: Dataset) -> dict[str, str]:

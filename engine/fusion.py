@@ -62,29 +62,41 @@ class Fusion:
         for route, candidates in rankings.items():
             for rank, candidate in enumerate(candidates, start=1):
                 found.setdefault(candidate.id, {})[route] = RouteRank(rank, candidate.score)
-        scales = {
-            route: _scale(self.method, candidates)
+        shares = {
+            route: (self.weights.get(route, 1.0), *self.shares(candidates))
             for route, candidates in rankings.items()
             if candidates
         }
-
-        def score(places: Mapping[str, RouteRank]) -> float:
+        fused = [
             # fsum rounds once, so that the order of the routes cannot change the last bit.
-            return math.fsum(
-                self.weights.get(route, 1.0) * self._share(places.get(route), scale)
-                for route, scale in scales.items()
-            )
-
-        fused = [Fused(id, score(places), places) for id, places in found.items()]
+            Fused(id, math.fsum(w * own.get(id, absent) for w, own, absent in shares.values()), at)
+            for id, at in found.items()
+        ]
         return sorted(
             fused, key=lambda f: (-f.score, min(at.rank for at in f.routes.values()), f.id)
         )
 
-    def _share(self, place: RouteRank | None, scale: tuple[float, float, float]) -> float:
+    def shares(self, candidates: Sequence[Candidate]) -> tuple[dict[str, float], float]:
+        """What one route adds to the score of each product, before its weight.
+
+        Args:
+            candidates: Of the route, best first, at least one.
+
+        Returns:
+            Product id to share, and the share of a product that the route did not find.
+        """
         if self.method == "rrf":
-            return 0.0 if place is None else 1 / (self.k + place.rank)
-        worst, origin, spread = scale
-        return ((worst if place is None else place.score) - origin) / spread
+            return {c.id: 1 / (self.k + rank) for rank, c in enumerate(candidates, start=1)}, 0.0
+        scores = [candidate.score for candidate in candidates]
+        worst, best = min(scores), max(scores)
+        if worst == best:
+            # Nothing tells them apart, but a product found is worth more than one not found.
+            return dict.fromkeys((candidate.id for candidate in candidates), 1.0), 0.0
+        origin, spread = worst, best - worst
+        if self.method == "zscore":
+            origin = math.fsum(scores) / len(scores)
+            spread = math.sqrt(math.fsum((score - origin) ** 2 for score in scores) / len(scores))
+        return {c.id: (c.score - origin) / spread for c in candidates}, (worst - origin) / spread
 
 
 def reciprocal_rank_fusion(
@@ -102,17 +114,3 @@ def reciprocal_rank_fusion(
         Every product found, best first, as :meth:`Fusion.fuse` orders them.
     """
     return Fusion(k=k).fuse(rankings)
-
-
-def _scale(method: Method, candidates: Sequence[Candidate]) -> tuple[float, float, float]:
-    """The worst score, the one that becomes 0, and the difference that becomes 1."""
-    scores = [candidate.score for candidate in candidates]
-    worst, best = min(scores), max(scores)
-    if worst == best:
-        # Nothing tells the candidates apart, but a product found is worth more than one not found.
-        return worst - 1, worst - 1, 1.0
-    if method == "minmax":
-        return worst, worst, best - worst
-    mean = math.fsum(scores) / len(scores)
-    deviation = math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / len(scores))
-    return worst, mean, deviation

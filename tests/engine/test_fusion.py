@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.fusion import reciprocal_rank_fusion
+from engine.fusion import Fusion, reciprocal_rank_fusion
 from engine.results import Candidate, RouteRank
 
 IDS = st.sampled_from([f"p{i}" for i in range(30)])
@@ -91,3 +91,72 @@ def test_climbing_in_a_route_never_costs_a_rank(rankings, data):
 @given(RANKING)
 def test_one_route_alone_keeps_its_order(ids):
     assert [f.id for f in fuse({"dense": ids})] == ids
+
+
+SCORED = st.dictionaries(
+    st.sampled_from("abc"),
+    st.lists(st.tuples(IDS, st.floats(-5, 50)), unique_by=lambda pair: pair[0], max_size=20).map(
+        lambda pairs: [Candidate(*pair) for pair in sorted(pairs, key=lambda pair: -pair[1])]
+    ),
+    max_size=3,
+)
+WEIGHTS = st.dictionaries(st.sampled_from("abc"), st.sampled_from([0.0, 0.25, 1.0, 2.0]))
+METHODS = st.sampled_from(["rrf", "minmax", "zscore"])
+
+
+def test_scores_of_different_scales_by_hand():
+    cosines = [Candidate("x", 0.9), Candidate("y", 0.8), Candidate("z", 0.5)]
+    bm25 = [Candidate("y", 30.0), Candidate("w", 10.0)]
+    fused = Fusion("minmax", {"lexical": 0.5}).fuse({"dense": cosines, "lexical": bm25})
+    assert {f.id: f.score for f in fused} == pytest.approx(
+        {"x": 1.0, "y": 0.75 + 0.5, "z": 0.0, "w": 0.0}
+    )
+    assert [f.id for f in fused] == ["y", "x", "w", "z"]
+
+
+def test_z_scores_by_hand():
+    found = [Candidate("x", 3.0), Candidate("y", 1.0)]
+    fused = Fusion("zscore", {"b": 2.0}).fuse({"a": found, "b": [Candidate("z", 7.0)]})
+    # x and y are one deviation above and below; z counts as a's last, and b has it alone.
+    assert {f.id: f.score for f in fused} == pytest.approx({"x": 1.0, "y": -1.0, "z": -1.0 + 2.0})
+
+
+@given(SCORED, WEIGHTS, METHODS)
+def test_every_product_found_is_fused_once_in_order(rankings, weights, method):
+    fused = Fusion(method, weights).fuse(rankings)
+    ids = {c.id for candidates in rankings.values() for c in candidates}
+    assert sorted(f.id for f in fused) == sorted(ids)
+    scores = [f.score for f in fused]
+    assert scores == sorted(scores, reverse=True)
+    shuffled = dict(reversed(rankings.items()))
+    assert [(f.id, f.score) for f in Fusion(method, weights).fuse(shuffled)] == [
+        (f.id, f.score) for f in fused
+    ]
+
+
+@given(SCORED, METHODS)
+def test_a_route_without_weight_changes_no_order_of_what_others_found(rankings, method):
+    if "a" not in rankings or len({c.score for c in rankings["a"]}) < len(rankings["a"]):
+        return
+    alone = [c.id for c in rankings["a"]]
+    fused = Fusion(method, dict.fromkeys("bc", 0.0)).fuse(rankings)
+    assert [f.id for f in fused if "a" in f.routes] == alone
+
+
+@given(SCORED, st.floats(0.1, 10), st.floats(-5, 5))
+def test_the_scale_of_a_routes_scores_does_not_count(rankings, factor, shift):
+    if "a" not in rankings:
+        return
+    scaled = [Candidate(c.id, c.score * factor + shift) for c in rankings["a"]]
+    if len({c.score for c in scaled}) != len({c.score for c in rankings["a"]}):
+        return
+    for method in ("minmax", "zscore"):
+        one = {f.id: f.score for f in Fusion(method).fuse(rankings)}
+        other = {f.id: f.score for f in Fusion(method).fuse({**rankings, "a": scaled})}
+        spread = (
+            max(c.score for c in rankings["a"]) - min(c.score for c in rankings["a"])
+            if scaled
+            else 0
+        )
+        if spread == 0 or spread > 1e-3:
+            assert other == pytest.approx(one, abs=1e-6)

@@ -1,0 +1,1 @@
+"""Learning the gate and the fusion of a checkpoint from judged queries."""
