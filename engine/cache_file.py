@@ -62,11 +62,13 @@ def connect(path: Path) -> sqlite3.Connection:
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
+        _is_ours(connection, path)  # before anything is written
         _write_ahead(connection)
         # A crash of the machine may lose the last thoughts, but never damages the file.
         connection.execute("PRAGMA synchronous = NORMAL")
         with transaction(connection):
-            _make(connection, path)
+            if not _is_ours(connection, path):
+                _make(connection)
     except BaseException:
         connection.close()
         raise
@@ -85,18 +87,23 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _make(connection: sqlite3.Connection, path: Path) -> None:
+def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether it is a thought cache; false for an empty file."""
     application = _pragma(connection, "application_id")
     version = _pragma(connection, "user_version")
-    if (application, version) == (_APPLICATION, _FORMAT):
-        return
-    if application == _APPLICATION:
+    if application == _APPLICATION and version != _FORMAT:
         raise CacheError(
             f"The thought cache {path} has format {version}; this lrem knows format {_FORMAT}.",
             _WITHOUT,
         )
+    if application == _APPLICATION:
+        return True
     if application or version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise CacheError(f"{path} is a database of another program.", _WITHOUT)
+    return False
+
+
+def _make(connection: sqlite3.Connection) -> None:
     for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
