@@ -27,8 +27,8 @@ from cli import (
     search,
     train_cold_start,
     train_rl,
-    train_triples,
     train_trim,
+    train_triples,
 )
 from cli.console import out
 from cli.errors import RootGroup

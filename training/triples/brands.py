@@ -87,7 +87,7 @@ def catalog_brands(products: Iterable[tuple[str | None, str]]) -> Brands:
         The brands.
     """
     read = [(words(brand or ""), words(title)) for brand, title in products]
-    own = Counter(brand for brand, _ in read if any(map(str.isalpha, brand)))
+    own = Counter(brand for brand, _ in read if not all(map(str.isdecimal, brand)))
     every = Brands(own)
     others = Counter(
         found

@@ -145,7 +145,7 @@ def _check_known(
     if not named:
         raise TrainingError(
             f"None of {len(queries):,} queries has a known item.",
-            "Bring known items (a column items, or --qrels), or choose another --relevance.",
+            "Bring some (a column items, or --qrels), or choose another --relevance or --items.",
         )
     if not there:
         raise TrainingError(

@@ -58,7 +58,7 @@ FORBIDDEN = [
 ]
 _STOP = frozenset(words("a an and by for from in of on or the to with my me your that which is"))
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_BETWEEN = re.compile(r"[,;|\n\r]+")
+_BETWEEN = re.compile(r"[,;|\n\r，、；]+")
 _BULLET = re.compile(r"^(?:[-–—*•·#>]+|\d+[.)](?=\s))\s*")
 _LABEL = re.compile(
     r"^[^,:]*\b(?:key\s?phrases?|key\s?words?|phrases?|answer|output)\b[^,:]*:\s*", re.IGNORECASE
