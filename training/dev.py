@@ -93,7 +93,8 @@ def mixed(direct: Vectors, reasoned: Vectors) -> Vectors:
         Float32 [n, dim].
     """
     both: Vectors = direct + reasoned
-    return both / np.linalg.norm(both, axis=1, keepdims=True)
+    both /= np.linalg.norm(both, axis=1, keepdims=True)
+    return both
 
 
 def distinct(rows: Sequence[dict[str, object]]) -> list[tuple[str, tuple[str, ...]]]:

@@ -141,7 +141,7 @@ class _Measured(SentenceEvaluator):
     """Our dev measures, where sentence-transformers expects an evaluator."""
 
     def __init__(self, measure: Callable[[], dict[str, float]]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._measure = measure
         self.primary_metric = "recall@10"
 

@@ -8,14 +8,14 @@ into rows of one width, and a compiled model is fastest on a CPU: see :mod:`trai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer
 
 from training.errors import TrainingError
+from training.measured import MeasuredTrainer
 from training.packing import IGNORED, Example, collate, pack
 
 if TYPE_CHECKING:
@@ -36,29 +36,42 @@ def examples(
         One example a pair.
 
     Raises:
-        TrainingError: The first keyphrase of a CoT alone is longer than the limit.
+        TrainingError: See :func:`fitting`.
     """
     prompts = framing.prompts([query for query, _ in pairs])
-    texts = [text for _, cot in pairs for text in _beginnings(cot)]
-    lengths = iter([len(ids) for ids in framing.thoughts(texts)])
-    kept = []
-    for query, cot in pairs:
-        fits = [next(lengths) <= max_tokens for _ in cot]
-        if cot and not fits[0]:
-            raise TrainingError(
-                f"The first keyphrase of query {query!r} is longer than {max_tokens} tokens: "
-                f"{cot[0]!r}.",
-                "Shorten it, or raise max_thought_tokens in the recipe.",
-            )
-        kept.append(", ".join(cot[: sum(fits)]))
+    kept = fitting(framing, [cot for _, cot in pairs], max_tokens)
     return [
         Example((*prompt, *thought, framing.end_id), len(prompt), query)
         for prompt, thought, (query, _) in zip(prompts, framing.thoughts(kept), pairs, strict=True)
     ]
 
 
-def _beginnings(cot: Sequence[str]) -> list[str]:
-    return [", ".join(cot[:n]) for n in range(1, len(cot) + 1)]
+def fitting(framing: Framing, cots: Sequence[Sequence[str]], max_tokens: int) -> list[str]:
+    """CoT texts that are cut before the first keyphrase that does not fit whole.
+
+    Args:
+        framing: The reasoner's.
+        cots: Keyphrases, most important first.
+        max_tokens: Most tokens of a CoT; the paper's l.
+
+    Returns:
+        Keyphrases joined by ", ", one text a CoT.
+
+    Raises:
+        TrainingError: The first keyphrase of a CoT alone is longer than the limit.
+    """
+    beginnings = [", ".join(cot[:n]) for cot in cots for n in range(1, len(cot) + 1)]
+    lengths = iter([len(ids) for ids in framing.thoughts(beginnings)])
+    texts = []
+    for cot in cots:
+        fits = sum(next(lengths) <= max_tokens for _ in cot)
+        if cot and not fits:
+            raise TrainingError(
+                f"A CoT begins with a keyphrase of more than {max_tokens} tokens: {cot[0]!r}.",
+                "Shorten it, or raise max_thought_tokens in the recipe.",
+            )
+        texts.append(", ".join(cot[:fits]))
+    return texts
 
 
 class PackedRows(Dataset[list[Example]]):
@@ -85,29 +98,25 @@ class PackedRows(Dataset[list[Example]]):
         return self._rows[index]
 
 
-class SftTrainer(Trainer):
+class SftTrainer(MeasuredTrainer):
     """transformers' Trainer on packed rows, in their own order, that stops at a loss gone wrong.
 
     Args:
-        dev: Measures of the model as it is, for the log and the choice of the best checkpoint.
         row_tokens: Tokens a row holds.
         pad_id: Fills the ends of rows.
-        options: Of ``transformers.Trainer``.
+        options: Of :class:`MeasuredTrainer`.
     """
 
     def __init__(
         self,
         *,
-        dev: Callable[[], dict[str, float]],
         row_tokens: int,
         pad_id: int,
         **options: Any,
     ) -> None:
-        self._dev = dev
         self._row_tokens = row_tokens
         self._pad_id = pad_id
-        # Trainer wants a set to evaluate on; ours is measured by ``dev``.
-        super().__init__(data_collator=self._collate, eval_dataset=[None], **options)
+        super().__init__(data_collator=self._collate, **options)
 
     def _collate(self, rows: list[list[Example]]) -> dict[str, Any]:
         batch = collate(rows, self._row_tokens, self._pad_id)
@@ -141,14 +150,3 @@ class SftTrainer(Trainer):
                 "The last checkpoint is kept. Lower learning_rate, or look at that batch.",
             )
         return loss
-
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # type: ignore[override]
-        """The dev measures, as Trainer logs them."""
-        self.model.eval()
-        metrics = {f"eval_{name}": value for name, value in self._dev().items()}
-        self.model.train()
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics

@@ -13,21 +13,19 @@ that gradient goes through it (GradCache, arXiv 2101.06983): the result is that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import cross_entropy, normalize
-from transformers import Trainer
 
 from engine.model.batches import by_length
 from engine.model.decoding import padded_left
 from training.errors import TrainingError
+from training.measured import MeasuredTrainer
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from engine.model.framing import Framing
     from training.recipe import SharedStage
 
@@ -89,23 +87,17 @@ def info_nce(queries: torch.Tensor, items: torch.Tensor, temperature: float) -> 
     )
 
 
-class SharedTrainer(Trainer):
+class SharedTrainer(MeasuredTrainer):
     """transformers' Trainer on triples, with gradient caching.
 
     Args:
         stage: The recipe's.
-        measure: Dev measures of the model as it is.
-        options: Of ``transformers.Trainer``.
+        options: Of :class:`MeasuredTrainer`.
     """
 
-    def __init__(
-        self, *, stage: SharedStage, measure: Callable[[], dict[str, float]], **options: Any
-    ) -> None:
+    def __init__(self, *, stage: SharedStage, **options: Any) -> None:
         self._stage = stage
-        self._measure = measure
-        super().__init__(
-            data_collator=lambda batch: {"triples": batch}, eval_dataset=[None], **options
-        )
+        super().__init__(data_collator=lambda batch: {"triples": batch}, **options)
 
     def training_step(self, model: Any, inputs: dict[str, Any], *_: Any) -> torch.Tensor:
         """Gradients of one batch.
@@ -186,15 +178,3 @@ class SharedTrainer(Trainer):
                 f"{len(batch)} triples that begins with query {batch[0].name!r}.",
                 "The last checkpoint is kept. Lower learning_rate, or look at that batch.",
             )
-
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # type: ignore[override]
-        """The dev measures, as Trainer logs them."""
-        model: PreTrainedModel = self.model
-        model.eval()
-        metrics = {f"eval_{name}": value for name, value in self._measure().items()}
-        model.train()
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +72,7 @@ def reasoner(job: Job) -> dict[str, Any]:
 
     run = job.run / "reasoner"
     trainer = SftTrainer(
-        dev=measure,
+        measure=measure,
         row_tokens=stage.row_tokens,
         pad_id=int(tokenizer.pad_token_id or 0),
         model=model,
@@ -160,6 +159,7 @@ def shared(job: Job) -> dict[str, Any]:
     Returns:
         Steps, seconds, loss, dev measures.
     """
+    from training.sft import fitting
     from training.shared import SharedTrainer, triples
 
     stage = job.recipe.shared
@@ -172,7 +172,7 @@ def shared(job: Job) -> dict[str, Any]:
             f"Shared towers have {len(rows)} triples with items to learn from.",
             "They need at least two: the items of a batch are each other's negatives.",
         )
-    cots = _cut([row["cot"] for row in rows], lm, job.config.max_thought_tokens)
+    cots = fitting(lm.framing, [row["cot"] for row in rows], job.config.max_thought_tokens)
     from engine.model.shared import SharedTowers
 
     towers = SharedTowers(lm)
@@ -251,20 +251,6 @@ def _summary(trainer: Any, done: Any, key: str) -> dict[str, Any]:
         "loss": round(done.training_loss, 4),
         "dev": [entry for entry in trainer.state.log_history if key in entry],
     }
-
-
-def _cut(cots: Sequence[Sequence[str]], lm: Reasoner, limit: int) -> list[str]:
-    """CoT texts, cut before the first keyphrase that does not fit whole."""
-    texts = []
-    for cot in cots:
-        beginnings = [", ".join(cot[:n]) for n in range(1, len(cot) + 1)]
-        fitting = [
-            t
-            for t, ids in zip(beginnings, lm.framing.thoughts(beginnings), strict=True)
-            if len(ids) <= limit
-        ]
-        texts.append(fitting[-1] if fitting else "")
-    return texts
 
 
 def _own_cots(job: Job, queries: list[str]) -> dict[str, tuple[str, ...]]:

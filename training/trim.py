@@ -123,7 +123,7 @@ def trim_checkpoint(
     model, tokenizer = load_causal_lm(base / REASONER_FOLDER, "cpu", "auto")
     fast = cast("PreTrainedTokenizerFast", tokenizer)
     cut = trim_vocabulary(model, fast, [*texts, *titles], first=first, min_count=min_count)
-    embedder = config.embedder and load_encoder(base / EMBEDDER_FOLDER, "cpu", "auto")
+    embedder = load_encoder(base / EMBEDDER_FOLDER, "cpu", "auto") if config.embedder else None
     save_checkpoint(out, config, reasoner=(model, cut), embedder=embedder, replace=False)
     return len(fast), len(cut)
 
@@ -173,7 +173,7 @@ def _rebuilt(tokenizer: PreTrainedTokenizerFast, state: dict[str, Any]) -> PreTr
     from transformers import PreTrainedTokenizerFast
 
     names = {k: v for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)}
-    cut = PreTrainedTokenizerFast(
+    cut = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=Tokenizer.from_str(json.dumps(state)),
         model_max_length=tokenizer.model_max_length,
         padding_side=tokenizer.padding_side,
