@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from engine.errors import ManifestMismatchError, StoreError
 from engine.index import CollectionIndex, IndexState
 from engine.lite import LiteFile
 from engine.manifest import PROPERTY, Manifest, utc_now
+from engine.replica import ReplicaSearcher
 from engine.results import Candidate
 from engine.rpc import milvus_call, string_literal
 from engine.schema import (
@@ -61,6 +63,7 @@ class Collection:
         self.has_text_search = has_text_search
         self._client = client
         self._lite = lite
+        self._replica = ReplicaSearcher(lite, name) if lite is not None else None
         self._index = CollectionIndex(client, name, manifest, has_text_search, lite)
 
     def check(
@@ -125,6 +128,18 @@ class Collection:
             )
             return int(answer[0]["count(*)"])
 
+    @property
+    def replica_note(self) -> str | None:
+        """Which index in memory answers searches, for a person; None where Milvus answers itself.
+
+        On Milvus Lite the first search after a write builds it; before there is none either.
+
+        Raises:
+            StoreError: The collection was dropped.
+        """
+        replica = self._replica.current if self._replica is not None else None
+        return replica.note if replica is not None else None
+
     def size_bytes(self) -> int | None:
         """Size on disk in bytes; None on a server, which does not tell."""
         return self._lite.size_bytes(self.name) if self._lite is not None else None
@@ -141,9 +156,10 @@ class Collection:
         """
         unique = {row.product.id: row for row in rows}
         self._check_vectors(list(unique.values()))
-        for records in messages(to_record(row, self.has_text_search) for row in unique.values()):
-            with milvus_call(f"store {len(records)} products in {self.name}"):
-                self._client.upsert(self.name, records)
+        with nullcontext() if self._lite is None else self._lite.writes:
+            for records in messages(to_record(r, self.has_text_search) for r in unique.values()):
+                with milvus_call(f"store {len(records)} products in {self.name}"):
+                    self._client.upsert(self.name, records)
 
     def _check_vectors(self, rows: Sequence[ItemRow]) -> None:
         for row in rows:
@@ -184,6 +200,8 @@ class Collection:
         Raises:
             StoreError: Milvus did not answer.
         """
+        if self._replica is not None and (replica := self._replica.current) is not None:
+            return replica.fetch(ids, vectors)
         fields = [*PRODUCT_FIELDS, DENSE] if vectors else [*PRODUCT_FIELDS]
         return {record["id"]: from_record(record) for record in self._get(ids, fields)}
 
@@ -223,6 +241,8 @@ class Collection:
         if len(vectors) == 0:
             return []
         self.check(dimension=vectors.shape[1])
+        if self._replica is not None:
+            return self._replica.get().search_dense(vectors, k, filter)
         breadth = min(max(4 * k, MIN_EF), _MAX_EF) if ef is None else ef
         found = self._search(DENSE, list(vectors), k, filter, self._index.search_params(breadth))
         return [[Candidate(hit["id"], hit["distance"]) for hit in hits] for hits in found]
@@ -251,9 +271,10 @@ class Collection:
                 "2.5 and computes no BM25.",
                 "Search with --route dense, or use a Milvus server of version 2.5 or later.",
             )
+        if self._replica is not None:
+            return self._replica.get().search_text(queries, k, filter)
         found = self._search(SPARSE, list(queries), k, filter, {})
-        # Milvus Lite returns the negated score.
-        return [[Candidate(hit["id"], abs(hit["distance"])) for hit in hits] for hits in found]
+        return [[Candidate(hit["id"], hit["distance"]) for hit in hits] for hits in found]
 
     def _search(
         self, field: str, data: list[Any], k: int, filter: str, params: dict[str, Any]

@@ -141,8 +141,9 @@ class CollectionIndex:
         # background, report it finished at once, and merge what was indexed already.
         self._client.release_collection(self._name)
         self._loaded = False
-        self._client.flush(self._name)
-        lite.merge_segments(self._name)
+        with lite.writes:
+            self._client.flush(self._name)
+            lite.merge_segments(self._name)
         with quiet_faiss():
             self.declare()
             self.load()

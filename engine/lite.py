@@ -3,7 +3,7 @@
 A Milvus Lite "file" is a directory that one process may hold. The server is started here, and not
 by pymilvus' own ``.db`` handling, because that logs the cause of a failure and loses it, never
 gives the file back, and tells nothing of which rows its index really covers. Lite's inside is
-looked into in this module only.
+looked into here and in engine/lite_rows.py only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class LiteFile:
         path: The file, absolute.
         port: Port of the embedded server on 127.0.0.1.
         users: Stores that have it open.
+        writes: Held while this process writes rows or flushes them.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class LiteFile:
     _server: Any
     _database: Any
     users: int = 1
+    writes: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
     def open(cls, path: Path, create: bool) -> LiteFile:
@@ -105,6 +107,14 @@ class LiteFile:
         self._server.stop(_STOP_GRACE_SECONDS).wait()
         self._database.close()
 
+    def collection(self, name: str) -> Any:
+        """Lite's own object of a collection, the same until the collection is dropped.
+
+        Args:
+            name: Of the collection, or an alias.
+        """
+        return self._database.get_collection(name)
+
     def merge_segments(self, collection: str) -> None:
         """Let Lite merge small segments until nothing is left to merge.
 
@@ -114,7 +124,7 @@ class LiteFile:
         Args:
             collection: Name of the collection, flushed.
         """
-        inner = self._database.get_collection(collection)
+        inner = self.collection(collection)
         before: list[str] | None = None
         while (now := sorted(s.file_path for s in inner._segments_snapshot())) != before:
             before = now
@@ -132,7 +142,7 @@ class LiteFile:
             Rows stored, older versions of a row included, and rows in segments whose index is
             built and in memory.
         """
-        inner = self._database.get_collection(collection)
+        inner = self.collection(collection)
         segments = inner._segments_snapshot()
         stored = inner.count() + sum(segment.num_rows for segment in segments)
         indexes = [segment.indexes.get(field) for segment in segments]
@@ -140,7 +150,7 @@ class LiteFile:
 
     def size_bytes(self, collection: str) -> int:
         """Size on disk of one collection, in bytes."""
-        folder = Path(self._database.get_collection(collection).data_dir)
+        folder = Path(self.collection(collection).data_dir)
         return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
