@@ -48,6 +48,9 @@ def distinct(queries: Iterable[str]) -> list[str]:
 def decoding_settings(lrem: LREM) -> str:
     """How the engine lets a checkpoint think, as a part of the cache's key.
 
+    Device, number format and runtime are no part of it: all are held to the same keyphrases, and
+    which of them a machine chooses may change from one day to the next.
+
     Args:
         lrem: A checkpoint.
 
