@@ -7,7 +7,8 @@ import numpy as np
 from engine.model import LREM
 from engine.model.decoding import Sampling
 from training.dev import DevSet
-from training.rl.rollout import ItemPool, reasoned_vectors, served
+from training.rl.rollout import ItemPool
+from training.rl.sampling import reasoned_vectors, served
 
 
 def dev_metrics(lrem: LREM, dev: DevSet, pool: ItemPool, direct_weight: float) -> dict[str, float]:

@@ -12,13 +12,13 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from engine.model import LREM
-from engine.model.loading import output_layer
 from engine.model.separate import SeparateTowers
 from training.rl.contrast import Contrast, query_vectors
 from training.rl.grpo import Normalise, clipped, divergence, token_weights
 from training.rl.policy import Written, at_ends, logprobs, states, written
 from training.rl.recipe import RlRecipe
 from training.rl.rollout import Rollout
+from training.rl.sampling import closing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -47,7 +47,7 @@ class Learner:
             # On short sequences the backward pass of sdpa alone costs a third of a step there.
             self._model.set_attn_implementation("eager")
         self._reference = copy.deepcopy(self._model) if recipe.loss.kl else None
-        self._forbidden = _forbidden(lrem)
+        self._forbidden = closing(lrem).forbidden.to(self._model.device)
         self._shared = not isinstance(lrem.towers, SeparateTowers)
         self.trained = nn.ModuleDict({"reasoner": self._model})
         if isinstance(lrem.towers, SeparateTowers) and recipe.loss.gamma2:
@@ -166,13 +166,3 @@ class _Step:
         """The rows as tensors."""
         prompts, decoded = [self.prompts[i] for i in rows], [self.decoded[i] for i in rows]
         return written(prompts, decoded, self.end_id, tail, device)
-
-
-def _forbidden(lrem: LREM) -> torch.Tensor:
-    """Bool [vocabulary], true where the decoder lets no token be drawn."""
-    reasoner = lrem.towers.reasoner
-    forbidden = torch.zeros(output_layer(reasoner.model).weight.shape[0], dtype=torch.bool)
-    forbidden[reasoner.framing.special_ids] = True
-    forbidden[len(reasoner.tokenizer) :] = True
-    forbidden[reasoner.framing.end_id] = False
-    return forbidden.to(reasoner.model.device)

@@ -10,8 +10,6 @@ import torch
 
 from engine.model import LREM
 from engine.model.decoding import Decoded, Sampling
-from engine.model.vectors import Vectors, normalised
-from engine.results import Thought
 from training.rl.data import OwnedQuery
 from training.rl.recipe import Reward, RlRecipe
 from training.rl.rewards import (
@@ -22,6 +20,7 @@ from training.rl.rewards import (
     length_rewards,
     zero_spread,
 )
+from training.rl.sampling import reasoned_vectors, served
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +90,6 @@ def embed_items(lrem: LREM, items: dict[str, str]) -> ItemPool:
     return ItemPool(vectors.to(lrem.device), {item: row for row, item in enumerate(items)})
 
 
-def served(direct: Vectors, reasoned: Vectors, weight: float) -> Vectors:
-    """normalise(w * direct + (1 - w) * reasoned): the vector an engine that mixes searches with.
-
-    Args:
-        direct: Float32 [n, dim], L2-normalised.
-        reasoned: Float32 [n, dim], L2-normalised.
-        weight: w.
-
-    Returns:
-        Float32 [n, dim], L2-normalised.
-    """
-    mixed = weight * direct + (1 - weight) * reasoned
-    norms = np.linalg.norm(mixed, axis=1, keepdims=True)
-    scaled: Vectors = (mixed / np.maximum(norms, 1e-12)).astype(np.float32)
-    return scaled
-
-
 def sample(
     lrem: LREM, queries: Sequence[OwnedQuery], recipe: RlRecipe, pool: ItemPool, seed: int
 ) -> Rollout:
@@ -137,28 +119,6 @@ def sample(
     rewards = _rewards(decoded, accuracy.cpu(), recipe.reward)
     shape = (len(queries), recipe.group)
     return Rollout(queries, decoded, {name: value.view(shape) for name, value in rewards.items()})
-
-
-def reasoned_vectors(
-    lrem: LREM, texts: Sequence[str], sampling: Sampling
-) -> tuple[list[Decoded], Vectors]:
-    """CoTs, and the vectors of query and CoT as the layout makes them.
-
-    Args:
-        lrem: The checkpoint.
-        texts: n queries.
-        sampling: How CoTs are decoded.
-
-    Returns:
-        n CoTs and float32 [n, dim], L2-normalised.
-    """
-    reasoner = lrem.towers.reasoner
-    if lrem.config.towers == "shared":
-        decoded, states = reasoner.decode(texts, sampling, embed=True)
-        return decoded, normalised(states)
-    decoded, _ = reasoner.decode(texts, sampling)
-    thoughts: list[Thought | None] = [reasoner.thought(one) for one in decoded]
-    return decoded, lrem.embed_queries(texts, thoughts)
 
 
 def _rewards(

@@ -98,7 +98,6 @@ def train_rl(
         keep=lambda _: save_weights(lrem, folder.model, lrem.config),
         args=arguments,
         train_dataset=order,
-        eval_dataset=dev.queries,  # the Trainer wants one; ``measure`` is what is called
         callbacks=callbacks,
     )
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import PrinterCallback, Trainer
+from transformers import PrinterCallback
 
+from engine.errors import ModelError
 from engine.model import LREM
 from training.errors import TrainingError
+from training.measured import MeasuredTrainer
 from training.rl.data import OwnedQuery
 from training.rl.learner import Learner
 from training.rl.recipe import RlRecipe
@@ -25,7 +27,7 @@ from training.rl.weights import load_weights, save_weights
 BEST_METRIC = "eval_recall@10"
 
 
-class RlTrainer(Trainer):
+class RlTrainer(MeasuredTrainer):
     """Trainer whose step is a rollout and the gradients of its losses.
 
     Resuming, schedules, logging and torchrun are the Trainer's; it is given a schedule of queries
@@ -56,6 +58,7 @@ class RlTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(
+            measure=measure,
             model=learner.trained,
             data_collator=lambda rows: {"rows": torch.tensor(rows)},
             **kwargs,
@@ -63,7 +66,7 @@ class RlTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         self._lrem, self._learner, self._queries = lrem, learner, queries
         self._pool, self._recipe = pool, recipe
-        self._measure, self._keep = measure, keep
+        self._keep = keep
         self._rollout: tuple[int, Rollout] | None = None
         self._facts: dict[str, float] = {}
 
@@ -110,16 +113,12 @@ class RlTrainer(Trainer):
         Returns:
             Metrics, named ``eval_...``.
         """
-        self._learner.trained.eval()
+        history = self.state.log_history
+        earlier = [log[BEST_METRIC] for log in history if BEST_METRIC in log]
         with self._learner.autocast():
-            metrics = {f"eval_{name}": value for name, value in self._measure().items()}
-        earlier = [log[BEST_METRIC] for log in self.state.log_history if BEST_METRIC in log]
-        self.log(metrics)
+            metrics = super().evaluate()
         if self.is_world_process_zero() and metrics[BEST_METRIC] > max(earlier, default=-1.0):
             self._keep(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
         return metrics
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -148,7 +147,7 @@ class RlTrainer(Trainer):
             {"params": list(part.parameters()), "lr": rates[name]}
             for name, part in self._learner.trained.items()
         ]
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
         return self.optimizer
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
@@ -179,12 +178,22 @@ class RlTrainer(Trainer):
             entropy = (self._recipe.seed, number, self.args.process_index)
             seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
             with self._learner.autocast():
-                pool = self._pool or embed_items(
-                    self._lrem, {k: v for query in queries for k, v in query.items.items()}
-                )
-                rollout = sample(self._lrem, queries, self._recipe, pool, seed)
-            self._rollout = (number, rollout)
+                self._rollout = (number, self._sampled(queries, seed))
         return self._rollout[1]
+
+    def _sampled(self, queries: list[OwnedQuery], seed: int) -> Rollout:
+        try:
+            pool = self._pool or embed_items(
+                self._lrem, {k: v for query in queries for k, v in query.items.items()}
+            )
+            return sample(self._lrem, queries, self._recipe, pool, seed)
+        except (ModelError, RuntimeError) as error:
+            # Drawing from NaN raises whatever torch's sampling meets first.
+            reasoner = self._lrem.towers.reasoner
+            prompts = reasoner.framing.prompts([query.text for query in queries])
+            if isinstance(error, ModelError) or not np.isfinite(reasoner.states(prompts)).all():
+                raise self._broken("the models give NaN or infinity", queries) from error
+            raise
 
     def _average_gradients(self) -> None:
         if self.accelerator.num_processes > 1:
@@ -196,12 +205,16 @@ class RlTrainer(Trainer):
 
     def _check(self, loss: torch.Tensor, rollout: Rollout) -> None:
         gradients = [p.grad for p in self._learner.trained.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if not math.isfinite(float(loss)) or not math.isfinite(float(norm)):
-            ids = ", ".join(query.id for query in rollout.queries)
-            raise TrainingError(
-                f"Step {self.state.global_step + 1}: loss {float(loss):g}, gradient norm "
-                f"{float(norm):g}, on the queries {ids}.",
-                "The run stopped before the step was taken. Lower learning_rate or max_grad_norm "
-                "and start a new run from the last good checkpoint: RUN/model or RUN/checkpoint-N.",
-            )
+        norm = float(nn.utils.get_total_norm(gradients))
+        if not math.isfinite(float(loss) + norm):
+            fault = f"loss {float(loss):g}, gradient norm {norm:g}"
+            raise self._broken(fault, rollout.queries)
+
+    def _broken(self, fault: str, queries: Sequence[OwnedQuery]) -> TrainingError:
+        ids = ", ".join(query.id for query in queries)
+        return TrainingError(
+            f"Step {self.state.global_step + 1}: {fault}, on the queries {ids}.",
+            "The run has stopped before that step. Its best weights are in "
+            f"{self.args.output_dir}/model: start a new run from there, with a lower learning_rate "
+            "or max_grad_norm.",
+        )
