@@ -87,17 +87,15 @@ def read_queries(
 
 
 def _rows(source: str) -> Iterator[InputRow]:
-    if source == "-":
-        return _lines(sys.stdin, "stdin")
-    if source.endswith(".txt"):
-        try:
-            lines = Path(source).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise TrainingError(
-                f"{source} cannot be read: {error}", "Name a UTF-8 file."
-            ) from error
-        return _lines(lines, source)
-    return read_rows(source, ("query",))
+    if source != "-" and not source.endswith(".txt"):
+        return read_rows(source, ("query",))
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(
+            f"{_name(source)} cannot be read: {error}", "Bring UTF-8 text, one query a line."
+        ) from error
+    return _lines(text.splitlines(), _name(source))
 
 
 def _lines(lines: Iterable[str], name: str) -> Iterator[InputRow]:

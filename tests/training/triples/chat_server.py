@@ -93,11 +93,12 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             with server.lock:
                 server.under_way -= 1
+        # Before the client can have it, so that a test finds it here once the client is done.
+        with server.lock:
+            server.answered[prompt] += told is None
         data = text if isinstance(text, bytes) else text.encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(data)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
-        with server.lock:
-            server.answered[prompt] += told is None

@@ -83,6 +83,12 @@ def test_judgments_make_known_items(tmp_path):
         read_queries(source, broken)
 
 
+def test_stdin_that_is_no_text(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"tent \xff"), encoding="utf-8"))
+    with pytest.raises(TrainingError, match="stdin cannot be read"):
+        read_queries("-")
+
+
 FAULTS = {
     "no such file": ("gone.parquet", None, "gone.parquet"),
     "no such text": ("gone.txt", None, "gone.txt"),

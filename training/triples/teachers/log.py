@@ -27,10 +27,14 @@ class AnswerLog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._answers = _read(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._answers = _read(path)
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise TrainingError(
+                f"{path} cannot be read and written: {error}", "Name another --out."
+            ) from error
 
     def __enter__(self) -> AnswerLog:
         return self
@@ -82,25 +86,20 @@ def _read(path: Path) -> dict[str, str]:
     answers: dict[str, str] = {}
     if not path.exists():
         return answers
-    try:
-        whole = 0
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    value = json.loads(line)
-                    answers[value["key"]] = str(value["text"])
-                except (ValueError, KeyError, TypeError) as error:
-                    raise TrainingError(
-                        f"{path}: line {number} is no answer of a teacher.",
-                        "Remove the line, or name another --out.",
-                    ) from error
-                whole += len(line)
-        with path.open("r+b") as file:
-            file.truncate(whole)
-    except OSError as error:
-        raise TrainingError(
-            f"{path} cannot be read and written: {error}", "Name another --out."
-        ) from error
+    whole = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                value = json.loads(line)
+                answers[value["key"]] = str(value["text"])
+            except (ValueError, LookupError, TypeError) as error:
+                raise TrainingError(
+                    f"{path}: line {number} is no answer of a teacher.",
+                    "Remove the line, or name another --out.",
+                ) from error
+            whole += len(line)
+    with path.open("r+b") as file:
+        file.truncate(whole)
     return answers
