@@ -23,6 +23,7 @@ from sentence_transformers.sentence_transformer.evaluation import SentenceEvalua
 from sentence_transformers.sentence_transformer.losses import (
     CachedMultipleNegativesRankingLoss,
     MatryoshkaLoss,
+    MultipleNegativesRankingLoss,
 )
 
 from training.arguments import Progress, Report, arguments, train
@@ -84,8 +85,12 @@ def train_embedder(
             "It needs at least two, better thousands: every item is a negative of other queries.",
         )
     dataset = _dataset(model, pairs, stage)
-    loss: torch.nn.Module = CachedMultipleNegativesRankingLoss(
-        model, scale=1 / stage.temperature, mini_batch_size=stage.mini_batch
+    scale = 1 / stage.temperature
+    loss: torch.nn.Module = (
+        # Caching computes every vector twice; a batch that fits in memory needs none.
+        MultipleNegativesRankingLoss(model, scale=scale)
+        if stage.mini_batch >= stage.batch
+        else CachedMultipleNegativesRankingLoss(model, scale, mini_batch_size=stage.mini_batch)
     )
     if stage.matryoshka:
         width = model.get_embedding_dimension() or 0

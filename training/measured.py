@@ -22,7 +22,7 @@ class MeasuredTrainer(Trainer):
         # Trainer wants a set to evaluate on; ``measure`` has its own.
         super().__init__(eval_dataset=[None], **options)
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # type: ignore[override]
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The dev measures, as Trainer logs them."""
         model = cast(torch.nn.Module, self.model)
         model.eval()

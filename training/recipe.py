@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +20,8 @@ else:
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+View = Literal["direct", "teacher", "disturbed", "own"]
+Part = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -81,9 +83,11 @@ class EmbedderStage(Optimiser):
 
     Attributes:
         triples: Files; their rows with items count.
-        views: What stands for a query: itself (``direct``), with the CoT of the triple
-            (``teacher``), with the reasoner's own CoT (``own``). Each is a pass over the pairs.
+        views: What stands for a query, and for what share of the pairs it does: itself
+            (``direct``), with the CoT of the triple (``teacher``), with that CoT as a small
+            reasoner would get it wrong (``disturbed``), with the reasoner's own CoT (``own``).
         texts: Triples without items, whose CoT stands for the item: need to product words.
+        texts_share: Share of them that is learned.
         epochs: Passes over all of it.
         batch: Queries a step: each item is a negative of every other query.
         mini_batch: Texts in memory at once (gradient caching).
@@ -93,8 +97,9 @@ class EmbedderStage(Optimiser):
     """
 
     triples: Annotated[list[str], Field(min_length=1)]
-    views: Annotated[list[str], Field(min_length=1)] = ["direct", "teacher"]
+    views: Annotated[dict[View, Part], Field(min_length=1)] = {"direct": 1.0, "teacher": 1.0}
     texts: list[str] = []
+    texts_share: Part = 1.0
     epochs: Count = 1
     batch: Annotated[int, Field(gt=1)] = 128
     mini_batch: Count = 64

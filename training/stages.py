@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from transformers import TrainingArguments
 
@@ -14,7 +16,7 @@ from engine.model import LREM
 from engine.model.checkpoint import save_checkpoint
 from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER
 from engine.model.decoding import Sampling
-from engine.model.loading import load_causal_lm, load_encoder
+from engine.model.loading import load_causal_lm, load_encoder, quiet
 from engine.model.reasoner import Reasoner
 from training.arguments import Report, arguments, train
 from training.dev import distinct, mixed
@@ -24,6 +26,7 @@ from training.triples.schema import COLD_START, read_triples
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from engine.model.encoder import Encoder
     from training.cold_start import Job
 
 FINAL = "final"
@@ -106,19 +109,34 @@ def embedder(job: Job) -> dict[str, Any]:
     stage = job.recipe.embedder
     assert stage is not None
     model = load_encoder(job.base / EMBEDDER_FOLDER, _device(), torch.float32)
-    model.requires_grad_(True)
     encoder = encoder_of(model, job.config.max_item_tokens, job.config.max_query_tokens)
     rows = [row for path in job.files(stage.triples) for row in _rows(path) if row["item_id"]]
     queries = [query for query, _ in distinct(rows)]
-    own = _own_cots(job, queries + job.dev.queries) if "own" in stage.views else {}
+    learned = queries if "own" in stage.views else []
+    reasons = job.recipe.reasoner is not None or bool(learned)
+    own = _own_cots(job, learned + job.dev.queries) if reasons else {}
+    cots = {
+        "direct": [()] * len(rows),
+        "teacher": [tuple(row["cot"]) for row in rows],
+        "own": [own.get(row["query"], ()) for row in rows],
+        "disturbed": _disturbed(rows, encoder, job) if "disturbed" in stage.views else [],
+    }
+    random = np.random.default_rng(job.recipe.seed)
     pairs = [
         (joined(row["query"], cot), row["item_text"])
-        for view in stage.views
-        for row in rows
-        for cot in [{"direct": (), "teacher": row["cot"]}.get(view) or own.get(row["query"], ())]
+        for view, share in stage.views.items()
+        for row, cot in zip(rows, cots[view], strict=True)
+        if random.random() < share
     ]
     for path in job.files(stage.texts):
-        pairs += [(query, joined(cot[0], cot[1:])) for query, cot in distinct(_rows(path)) if cot]
+        pairs += [
+            (query, joined(cot[0], cot[1:]))
+            for query, cot in distinct(_rows(path))
+            if cot and random.random() < stage.texts_share
+        ]
+    model.requires_grad_(True)
+    if model.transformers_model is not None:
+        _unfuse(model.transformers_model)
 
     def measure() -> dict[str, float]:
         items = encoder.embed_items(job.dev.item_texts)
@@ -146,7 +164,8 @@ def embedder(job: Job) -> dict[str, Any]:
         measure=measure,
         progress=job.progress,
     )
-    model.save_pretrained(str(run / FINAL), create_model_card=False)
+    with quiet():
+        model.save_pretrained(str(run / FINAL), create_model_card=False)
     return result
 
 
@@ -226,8 +245,7 @@ def _device() -> str:
 
 def _trainable(folder: Path, lora_rank: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     model, tokenizer = load_causal_lm(folder, _device(), torch.float32)
-    # The backward pass of torch's fused attention is slow on CPUs for short rows.
-    model.set_attn_implementation("eager")
+    _unfuse(model)
     model.requires_grad_(True)
     if lora_rank:
         from peft import LoraConfig, get_peft_model
@@ -235,6 +253,11 @@ def _trainable(folder: Path, lora_rank: int) -> tuple[PreTrainedModel, PreTraine
         adapters = LoraConfig(r=lora_rank, lora_alpha=2 * lora_rank, target_modules="all-linear")
         model = get_peft_model(model, adapters)  # type: ignore[assignment]
     return model, tokenizer
+
+
+def _unfuse(model: PreTrainedModel) -> None:
+    """The backward pass of torch's fused attention is slow on CPUs for short texts."""
+    model.set_attn_implementation("eager")
 
 
 def _save_lm(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -251,6 +274,24 @@ def _summary(trainer: Any, done: Any, key: str) -> dict[str, Any]:
         "loss": round(done.training_loss, 4),
         "dev": [entry for entry in trainer.state.log_history if key in entry],
     }
+
+
+def _disturbed(rows: Sequence[dict[str, Any]], encoder: Encoder, job: Job) -> list[tuple[str, ...]]:
+    from training.disturbed import disturbed
+
+    items: dict[str, set[str]] = {}
+    for row in rows:
+        items.setdefault(row["query_id"], set()).add(row["item_id"])
+    first = {row["query_id"]: row for row in rows}
+    vectors = encoder.embed_queries([row["query"] for row in first.values()], [()] * len(first))
+    mixed = disturbed(
+        [row["cot"] for row in first.values()],
+        vectors,
+        [",".join(sorted(items[name])) for name in first],
+        job.recipe.seed,
+    )
+    of_query = dict(zip(first, mixed, strict=True))
+    return [of_query[row["query_id"]] for row in rows]
 
 
 def _own_cots(job: Job, queries: list[str]) -> dict[str, tuple[str, ...]]:

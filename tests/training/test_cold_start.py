@@ -38,7 +38,7 @@ phases = [{triples = ["needs.parquet", "thoughts.parquet"], epochs = 25}]
 [embedder]
 triples = ["needs.parquet"]
 texts = ["thoughts.parquet"]
-views = ["direct", "teacher", "own"]
+views = {direct = 1.0, teacher = 1.0, disturbed = 0.5, own = 1.0}
 learning_rate = 0.002
 batch = 6
 mini_batch = 3
@@ -177,7 +177,9 @@ def test_a_missing_file_is_named(world, separate, tmp_path):
 
 def test_one_row_is_too_little_for_the_embedder(world, separate, tmp_path):
     write_triples(triples_table([("q1", "garden hose", ["hose"], "P4")]), world / "one.parquet")
-    text = DEV + '[embedder]\ntriples = ["one.parquet"]\nviews = ["direct"]\nlearning_rate = 0.1\n'
+    text = (
+        DEV + '[embedder]\ntriples = ["one.parquet"]\nviews = {direct = 1.0}\nlearning_rate = 0.1\n'
+    )
     assert "1 query-item pairs" in faulty(world, separate, tmp_path, text)
 
 
