@@ -135,6 +135,9 @@ def embedder(job: Job) -> dict[str, Any]:
             if cot and random.random() < stage.texts_share
         ]
     model.requires_grad_(True)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0  # drawing its masks takes half of a step on a CPU
     if model.transformers_model is not None:
         _unfuse(model.transformers_model)
 
