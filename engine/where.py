@@ -18,7 +18,8 @@ A clause compares a field of the products (see :mod:`engine.where_parse` for how
   never equals a number, and is neither below nor above one. Keys lead into nested objects. Lists
   and objects themselves can only be told from null (and not on Milvus before 2.5, where they count
   as null).
-- On Milvus Lite true equals 1 and false equals 0; on a server they differ.
+- On Milvus Lite true equals 1 and false equals 0; on a server they differ, and integers beyond
+  2**53 equal a decimal number to the 16 digits that it has.
 """
 
 from __future__ import annotations

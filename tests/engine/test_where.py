@@ -121,8 +121,17 @@ def emptied(product):
         product,
         **{name: getattr(product, name) or "" for name in FIELDS},
         price=math.nan if product.price is None else product.price,
-        metadata={k: v for k, v in product.metadata.items() if not isinstance(v, list)},
+        metadata=without_lists(product.metadata),
     )
+
+
+def without_lists(values):
+    """Lists count as null on old servers; Milvus Lite, which knows null, does not play along."""
+    return {
+        key: without_lists(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if not isinstance(value, list)
+    }
 
 
 class Comparison:
@@ -176,7 +185,7 @@ class Comparison:
         if bare and text in ("true", "false"):
             literals = [text == "true"]
         return any(
-            stored == literal
+            as_compared(stored, literal, shop) == literal
             and (shop.lite or isinstance(stored, bool) == isinstance(literal, bool))
             for literal in literals
         )
@@ -188,12 +197,18 @@ class Comparison:
             return False
         if isinstance(stored, bool) and not shop.lite:
             return False
+        stored = as_compared(stored, literal, shop)
         return {
             "<": stored < literal,
             "<=": stored <= literal,
             ">": stored > literal,
             ">=": stored >= literal,
         }[operator]
+
+
+def as_compared(stored, literal, shop):
+    """A server compares an integer with a floating point number as one."""
+    return float(stored) if isinstance(literal, float) and not shop.lite else stored
 
 
 def number_of(text):
