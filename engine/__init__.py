@@ -6,9 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.cache import ThoughtCache
     from engine.engine import Engine
+    from engine.fusion import Fusion
     from engine.model import LREM
-    from engine.results import Candidate, Hit, RouteRank, SearchResult, Thought
+    from engine.results import Candidate, Explanation, Hit, RouteRank, SearchResult, Thought
     from engine.store import Collection, CollectionInfo, ItemRow, Manifest, Store
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "Collection",
     "CollectionInfo",
     "Engine",
+    "Explanation",
+    "Fusion",
     "Hit",
     "ItemRow",
     "Manifest",
@@ -24,14 +28,19 @@ __all__ = [
     "SearchResult",
     "Store",
     "Thought",
+    "ThoughtCache",
 ]
 
 # Loaded when first asked for: torch and pymilvus cost seconds.
 _HOMES = {
-    **dict.fromkeys(("Candidate", "Hit", "RouteRank", "SearchResult", "Thought"), "results"),
+    **dict.fromkeys(
+        ("Candidate", "Explanation", "Hit", "RouteRank", "SearchResult", "Thought"), "results"
+    ),
     **dict.fromkeys(("Collection", "CollectionInfo", "ItemRow", "Manifest", "Store"), "store"),
     "Engine": "engine",
+    "Fusion": "fusion",
     "LREM": "model",
+    "ThoughtCache": "cache",
 }
 
 

@@ -39,7 +39,7 @@ class Fusion:
             that a route's last candidate has 0 and its first 1; ``zscore`` scales them to mean 0
             and deviation 1. A product that a route did not find counts there as its last candidate.
         weights: Route name to weight, from 0; a route without one has 1.
-        k: Of ``rrf``, above 0; the larger, the less the top ranks stand out.
+        k: Of ``rrf``, from 0; the larger, the less the top ranks stand out.
     """
 
     method: Method = "rrf"
@@ -108,7 +108,7 @@ def reciprocal_rank_fusion(
 
     Args:
         rankings: Route name to its candidates, best first, each product once.
-        k: Above 0; the larger, the less the top ranks stand out.
+        k: From 0; the larger, the less the top ranks stand out.
 
     Returns:
         Every product found, best first, as :meth:`Fusion.fuse` orders them.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from engine.collection import Collection
 from engine.errors import EngineError
-from engine.fusion import reciprocal_rank_fusion
+from engine.fusion import Fusion
 from engine.results import Candidate, Thought
 from engine.timings import timed
 
@@ -74,11 +74,12 @@ class Route:
 
         Returns:
             At most k candidates, best first. Of one probe the score is the index's own, a cosine or
-            a BM25 score; several are merged by reciprocal rank, so that each contributes.
+            a BM25 score; several take turns: a score is the sum of ``1 / rank``.
         """
         if len(found) == 1:
             return found[0]
-        merged = reciprocal_rank_fusion({str(i): ranking for i, ranking in enumerate(found)})
+        # The usual k of 60 would put what all probes find in the middle before the best of each.
+        merged = Fusion(k=0).fuse({str(i): ranking for i, ranking in enumerate(found)})
         return [Candidate(fused.id, fused.score) for fused in merged[:k]]
 
 

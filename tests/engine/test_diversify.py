@@ -20,7 +20,7 @@ def order(categories, amount, scores=None):
 
 def test_types_take_turns():
     rods, lures, blocks = CATEGORIES[:3]
-    assert order([rods, rods, rods, lures, blocks], 0.5) == [0, 4, 3, 1, 2]
+    assert order([rods, rods, rods, lures, blocks], 0.7) == [0, 4, 3, 1, 2]
     assert order([rods, rods, rods, lures, blocks], 0) == [0, 1, 2, 3, 4]
 
 

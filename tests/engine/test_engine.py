@@ -1,5 +1,6 @@
 """The engine on a tiny real checkpoint and a real Milvus Lite collection."""
 
+import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from tiny_checkpoints import tiny_separate, tiny_shared
 from catalog import TEMPLATE_HASH, TEMPLATE_VERSION
 from catalog.product import Product
 from engine import LREM, Engine
+from engine.cache import ThoughtCache
 from engine.errors import (
     CollectionNotFoundError,
     EngineError,
@@ -21,8 +23,11 @@ from engine.errors import (
     StoreLockedError,
     StoreNotFoundError,
 )
-from engine.fusion import reciprocal_rank_fusion
+from engine.fusion import Fusion, reciprocal_rank_fusion
+from engine.gate import Gate, Signal
+from engine.results import Thought
 from engine.store import ItemRow, Manifest, Store
+from engine.tuning import TUNING_FILE, Tuning
 
 KINDS = ["drill", "fishing rod", "tackle box", "running shoes", "garden hose", "tent", "led bulb"]
 ADJECTIVES = ["steel", "cordless", "waterproof", "camping", "brushed"]
@@ -55,7 +60,17 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reasoning(folder):
-    return LREM.from_pretrained(tiny_separate(folder / "separate", trained=True), dtype="float32")
+    """Reasons, and its gate lets queries of three words and more through."""
+    path = tiny_separate(folder / "separate", trained=True)
+    words = Signal(mean=math.log1p(2.5), deviation=0.01, weight=1.0)
+    tuning = Tuning(
+        Gate(0.0, 0.5, {"words": words}),
+        Fusion(weights={"dense": 1.0, "lexical": 1.0}),
+        Fusion(weights={"dense": 1.0, "keyphrases": 1.0, "lexical": 1.0}),
+        {},
+    )
+    tuning.save(path / TUNING_FILE)
+    return LREM.from_pretrained(path, dtype="float32")
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +135,7 @@ def test_pages_join_to_the_long_answer(engine):
 
 
 def test_many_are_answered_as_one_by_one(engine):
-    for reason in ("always", "never"):
+    for reason in ("auto", "always", "never"):
         many = engine.search_many(QUERIES, k=7, offset=2, reason=reason)
         single = [engine.search(query, k=7, offset=2, reason=reason) for query in QUERIES]
         assert [r.query for r in many] == QUERIES
@@ -149,6 +164,146 @@ def test_reasoning_is_reported(engine, direct, tmp_path):
     assert (result.reasoned, result.reason_note) == (False, direct.reason_note)
 
 
+def test_the_gate_decides_query_by_query(engine):
+    results = engine.search_many(QUERIES)
+    assert [r.reasoned for r in results] == [True, False, False, True]
+    for result in results:
+        way = "always" if result.reasoned else "never"
+        assert result.hits == engine.search(result.query, reason=way).hits
+        assert result.reason_note.startswith("reasoned: " if result.reasoned else "not reasoned: ")
+        assert ("a long query" if result.reasoned else "a short query") in result.reason_note
+        assert (result.reason_score >= 0.5) == result.reasoned
+        assert ("reason" in result.timings_ms) == result.reasoned
+    assert engine.search("tent", reason="always").reason_score is None
+
+
+def test_the_gate_sees_the_same_whatever_page_is_asked(engine):
+    scores = {engine.search(QUERIES[0], k=k, offset=o).reason_score for k, o in [(1, 0), (150, 30)]}
+    assert len(scores) == 1
+
+
+def test_direct_hits_come_first(engine):
+    for reason in ("auto", "always"):
+        first, last = engine.search_steps(QUERIES[0], k=5, reason=reason)
+        assert first.hits == engine.search(QUERIES[0], k=5, reason="never").hits
+        assert answer(last) == answer(engine.search(QUERIES[0], k=5, reason=reason))
+        assert (first.thought, first.reasoned, last.reasoned) == (None, False, True)
+        assert first.reason_note == last.reason_note
+        assert "reason" not in first.timings_ms
+    (only,) = engine.search_steps("tent", k=5)
+    assert answer(only) == answer(engine.search("tent", k=5))
+
+
+def test_routes_that_are_equal_without_a_thought_are_asked_once(engine):
+    names = ["direct", "dense", "mixed", "keyphrases", "lexical-cot", "lexical"]
+    never = engine.search("steel rod", k=50, routes=names, reason="never")
+    assert {name for hit in never.hits for name in hit.routes} == {"direct", "lexical-cot"}
+    always = engine.search("steel rod", k=50, routes=names, reason="always")
+    assert {name for hit in always.hits for name in hit.routes} == set(names)
+
+
+def test_every_keyphrase_pulls(engine):
+    thought = Thought(("steel led bulb", "camping tackle box", "brushed drill"))
+    found = engine.search("gift", k=9, routes=["keyphrases"], thought=thought)
+    vectors = engine.lrem.embed_queries(thought.keyphrases)
+    for ranking in engine.collection.search_dense(vectors, 3):
+        assert ranking[0].id in {hit.id for hit in found.hits}
+    best = engine.search("gift", k=1, routes=["keyphrases"], thought=Thought(("steel led bulb",)))
+    assert best.hits[0].routes["keyphrases"].score == pytest.approx(
+        engine.collection.search_dense(vectors[:1], 1)[0][0].score
+    )
+
+
+def test_a_given_thought_takes_the_place_of_the_reasoners(engine, direct, tmp_path):
+    thought = Thought(("waterproof tackle box", "steel fishing rod"))
+    result = engine.search("gift", k=5, routes=["lexical-cot"], thought=thought, reason="never")
+    assert (result.thought, result.reasoned) == (thought, True)
+    lexical = engine.collection.search_text([f"gift, {thought.text}"], 5)[0]
+    assert [hit.id for hit in result.hits] == [candidate.id for candidate in lexical]
+    uri = str(tmp_path / "direct.db")
+    build(uri, direct)
+    with Engine.open(uri, "products", lrem=direct) as cannot:
+        assert cannot.search("gift", routes=["dense"], thought=thought).thought == thought
+    with pytest.raises(EngineError, match="1 thoughts are given for 2 queries"):
+        engine.search_many(["tent", "drill"], [thought])
+
+
+def test_explaining_changes_no_hit(engine):
+    for reason in ("always", "never"):
+        plain = engine.search_many(QUERIES, k=20, reason=reason, diversify=0.3)
+        told = engine.search_many(QUERIES, k=20, reason=reason, diversify=0.3, explain=True)
+        for a, b in zip(plain, told, strict=True):
+            assert all(hit.explanation is not None for hit in b.hits)
+            assert [replace(hit, explanation=None) for hit in b.hits] == a.hits
+            assert "explain" in b.timings_ms
+
+
+def test_a_hit_says_what_pulled_it(engine):
+    thought = Thought(("waterproof tackle box", "led bulb"))
+    result = engine.search("Steel box", k=30, thought=thought, explain=True)
+    vectors = engine.lrem.embed_queries(thought.keyphrases)
+    for hit in result.hits:
+        words = hit.product["title"].split()
+        item = engine.collection.fetch([hit.id], vectors=True)[hit.id]["vector"]
+        cosines = dict(zip(thought.keyphrases, (vectors @ item).tolist(), strict=True))
+        assert dict(hit.explanation.keyphrases) == pytest.approx(cosines, abs=1e-5)
+        ordered = [cosine for _, cosine in hit.explanation.keyphrases]
+        assert ordered == sorted(ordered, reverse=True)
+        in_text = set(words) | {hit.product["brand"]}
+        assert set(hit.explanation.terms) == in_text & {"steel", "box"}
+        assert set(hit.explanation.thought_terms) == in_text & {
+            "waterproof",
+            "tackle",
+            "led",
+            "bulb",
+        }
+    never = engine.search("steel box", reason="never", explain=True)
+    assert all(hit.explanation.keyphrases == () for hit in never.hits)
+
+
+def test_a_thought_is_written_once(folder, engine, tmp_path):
+    uri = str(folder / "test.db")
+    with (
+        ThoughtCache(tmp_path / "thoughts.db") as cache,
+        Engine.open(uri, "products", lrem=engine.lrem, cache=cache) as cached,
+    ):
+        first = cached.search_many(QUERIES, reason="always")
+        assert (cache.stats().hits, cache.stats().entries) == (0, len(QUERIES))
+        again = cached.search_many([query.upper() for query in QUERIES], reason="always")
+        assert (cache.stats().hits, cache.stats().entries) == (len(QUERIES), len(QUERIES))
+        assert [r.thought for r in again] == [r.thought for r in first]
+        for result in first:
+            written = engine.search(result.query, reason="always")
+            assert [hit.id for hit in result.hits] == [hit.id for hit in written.hits]
+
+
+def test_diversified_hits_are_the_same_hits(engine):
+    plain = engine.search("steel rod", k=100, reason="never")
+    mixed = engine.search("steel rod", k=100, reason="never", diversify=0.5)
+    assert {hit.id for hit in mixed.hits} == {hit.id for hit in plain.hits}
+    assert mixed.hits[0].id == plain.hits[0].id
+    with pytest.raises(EngineError, match=r"diversify is 1\.5"):
+        engine.search("tent", diversify=1.5)
+
+
+def test_a_fusion_can_be_chosen(engine):
+    routes = ["dense", "lexical"]
+    heavy = Fusion("minmax", {"dense": 0.0, "lexical": 1.0})
+    found = engine.search("steel rod", k=20, routes=routes, reason="never", fusion=heavy).hits
+    lexical = engine.search("steel rod", k=20, routes=["lexical"], reason="never").hits
+    assert [hit.score for hit in found[:5]] == pytest.approx(
+        [
+            (hit.routes["lexical"].score - worst) / (lexical[0].routes["lexical"].score - worst)
+            for worst in [_worst(engine, "steel rod")]
+            for hit in lexical[:5]
+        ]
+    )
+
+
+def _worst(engine, query):
+    return min(c.score for c in engine.collection.search_text([query], 100)[0])
+
+
 def test_shared_towers_answer_too(folder):
     uri = str(folder / "shared.db")
     lrem = LREM.from_pretrained(tiny_shared(folder / "shared"), dtype="float32")
@@ -165,6 +320,10 @@ def test_filters_apply_inside_the_search(engine):
     assert all(h.product["price"] < 30 and h.product["brand"] == "steel" for h in hits)
     assert engine.search("tent", filter="price < 0").hits == []
     assert answer(engine.search("tent", filter="  ")) == answer(engine.search("tent"))
+    where = engine.search("tent", k=10, where=["price < 30", "brand = steel"]).hits
+    assert where == hits
+    both = engine.search("tent", k=10, filter="price < 30", where="brand = steel").hits
+    assert both == hits
     with pytest.raises(FilterError, match="'price <'"):
         engine.search("tent", filter="price <")
 
@@ -206,7 +365,7 @@ def test_odd_queries_are_answered(engine):
 
 
 def test_threads_share_an_engine(engine):
-    wanted = [[h.id for h in engine.search(query).hits] for query in QUERIES]
+    wanted = [[h.id for h in engine.search(query).hits] for query in QUERIES]  # reasoned and not
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda q: [h.id for h in engine.search(q).hits], QUERIES * 5)
         assert list(found) == wanted * 5

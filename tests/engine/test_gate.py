@@ -10,11 +10,12 @@ from engine.gate import PHRASES, Gate, Signal, signals
 from engine.results import Candidate
 from engine.tuning import TUNING_FILE, Tuning
 
-RANKING = st.lists(
-    st.tuples(st.sampled_from([f"p{i}" for i in range(40)]), st.floats(-1, 1)),
-    unique_by=lambda pair: pair[0],
-    max_size=30,
-).map(lambda pairs: [Candidate(*pair) for pair in sorted(pairs, key=lambda pair: -pair[1])])
+
+def rankings(least, most):
+    pairs = st.tuples(st.sampled_from([f"p{i}" for i in range(40)]), st.floats(least, most))
+    return st.lists(pairs, unique_by=lambda pair: pair[0], max_size=30).map(
+        lambda listed: [Candidate(*pair) for pair in sorted(listed, key=lambda pair: -pair[1])]
+    )
 
 
 def ranking(*ids, best=0.9, step=0.01):
@@ -73,7 +74,7 @@ def test_without_a_lexical_index_its_signals_are_absent():
     assert set(signals("drill", ranking("a", "b"), [])) == set(PHRASES)
 
 
-@given(st.text(max_size=60), RANKING, st.none() | RANKING)
+@given(st.text(max_size=60), rankings(-1, 1), st.none() | rankings(0, 50))
 def test_signals_are_finite_and_known(query, direct, lexical):
     found = signals(query, direct, lexical)
     assert set(found) <= set(PHRASES)
