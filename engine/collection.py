@@ -42,7 +42,8 @@ _MAX_EF = 32_768
 class Collection:
     """A collection of encoded products and its manifest; made by :class:`engine.store.Store`.
 
-    Threads may share it for reading; one writer at a time.
+    Threads may share it for reading; one writer at a time. On Milvus Lite the first search builds a
+    replica in memory, and another one after every write; a server answers searches itself.
 
     Attributes:
         name: Its name, or the alias it was opened by.
@@ -228,7 +229,8 @@ class Collection:
             k: Candidates a vector, at most 16,384.
             filter: Milvus expression; only products it holds for are candidates.
             ef: HNSW's search breadth, at least k: broader finds more of the nearest and takes
-                longer. None: 4 k, but at least ``MIN_EF``. Milvus Lite's index is exact without.
+                longer. None: 4 k, but at least ``MIN_EF``. On Milvus Lite there is no graph; what
+                is nearest there is found to 99.9% or better.
 
         Returns:
             n lists of at most k candidates, best first; a score is the cosine.

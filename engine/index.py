@@ -1,9 +1,9 @@
 """Indexes of one collection: declared, built, loaded, and checked to cover every row.
 
-On a server the dense index is HNSW. On Milvus Lite it is IVF_FLAT with one list, an exact scan in
-FAISS. Lite's own work on every row takes longer than that scan, so HNSW would save little (59
-against 71 ms a search at 100,000 x 384), takes 91 s to build, and loses most hits under a
-filter that few rows fulfil.
+On a server the dense index is HNSW, and searches use it. On Milvus Lite searches are answered by
+engine/replica; the index there, IVF_FLAT with one list, tells which rows a run has finished with,
+and is an exact scan for whoever opens the file with pymilvus alone. HNSW would take 91 s to build
+at 100,000 x 384.
 """
 
 from __future__ import annotations

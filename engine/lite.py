@@ -35,7 +35,8 @@ class LiteFile:
         path: The file, absolute.
         port: Port of the embedded server on 127.0.0.1.
         users: Stores that have it open.
-        writes: Held while this process writes rows or flushes them.
+        writes: Held while this process writes rows or flushes them, and while rows are read for a
+            replica: Lite has moments in between when rows are in neither place.
     """
 
     path: Path
@@ -118,8 +119,8 @@ class LiteFile:
     def merge_segments(self, collection: str) -> None:
         """Let Lite merge small segments until nothing is left to merge.
 
-        Every segment has BM25 statistics and an HNSW graph of its own: fewer are better on both
-        counts, and a merge that came after the index was built would undo it.
+        Every segment costs a look-up time, and a merge that came after the index was built would
+        undo it.
 
         Args:
             collection: Name of the collection, flushed.

@@ -78,7 +78,6 @@ class LiteRows:
         Raises:
             StoreError: The collection was dropped, or the file closed.
         """
-        # While Lite flushes, rows are for a moment in neither the segments nor the memtable.
         with self._file.writes, self._call():
             version = self.version()
             segments, deletes = version.collection._read_snapshot()

@@ -23,7 +23,7 @@ the same run. Every time is a median over ``settings.repeats``::
         {"products", "reason": "never" | "always",
          "steps": {STEP: {"p50_ms", "p95_ms", "p99_ms", "ratio_p50", "ratio_p95", "ratio_p99"}}}
       ],
-      "ann": {"products", "k", "index",             ef is null where the index has none
+      "ann": {"products", "k", "index",             "replica" on Milvus Lite, and its ef is null
               "points": [{"ef", "recall", "latency": as a step}]},
       "memory": [{"stage", "peak_mib", "ratio"}]    high-water mark of the process; ratio by the
     }                                               first stage, the checkpoint loaded
@@ -74,7 +74,8 @@ class AnnSpeed:
     Attributes:
         products: In the collection.
         k: Candidates asked for; recall is at this k.
-        index: Type of the index. Milvus Lite's is exact, so that it has a single point.
+        index: Type of the index on a server; "replica" on Milvus Lite, whose searches are answered
+            from memory, which has a single point.
         points: One a search breadth.
     """
 

@@ -151,10 +151,11 @@ def _search_side(
                 )
             memory.note(f"{size} products searched")
             if size == settings.sizes[-1]:
-                index = engine.collection.manifest.index["type"]
+                collection = engine.collection
+                index = "replica" if collection.replica_note else collection.manifest.index["type"]
                 breadths = _breadths(index, k)
                 points = ann_curve(
-                    engine.collection,
+                    collection,
                     exact,
                     vectors["never"],
                     k=k,

@@ -91,7 +91,7 @@ def test_after_any_writes_the_hits_are_those_of_milvus(shared, script, filter, q
         shared.drop(collection.name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(texts, min_size=1, max_size=15), texts.filter(bool))
 def test_in_one_segment_scores_are_those_of_milvus(shared, stored, query):
     collection = shared.create(f"c{uuid4().hex}", a_manifest())
