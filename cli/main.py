@@ -22,6 +22,7 @@ from cli import (
     collection_list,
     collection_show,
     index,
+    model_export,
     model_init,
     model_show,
     search,
@@ -67,6 +68,7 @@ collection_group.command("drop")(collection_drop.drop)
 
 model_group = _group("model", "Make and inspect LREM checkpoints.")
 model_group.command("init")(model_init.init)
+model_group.command("export")(model_export.export)
 model_group.command("show")(model_show.show)
 
 train_group = _group("train", "Train LREM checkpoints: triples, cold start, RL.")

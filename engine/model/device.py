@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 
 from engine.errors import ModelError
+from engine.model.placement import Placement as Placement
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # bfloat16 loses digits; below this gain over float32 it is not worth it.
 MIN_GAIN = 1.3
 _PROBES = 40
 _PROBE_SECONDS = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where and how a model runs.
-
-    Attributes:
-        device: ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
-        dtype: ``float32``, ``bfloat16`` or ``float16``.
-        note: Both, and why, in words for a person.
-    """
-
-    device: str
-    dtype: str
-    note: str
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        """The dtype as torch names it."""
-        return DTYPES[self.dtype]
 
 
 def place(device: str | None = None, dtype: str | None = None) -> Placement:

@@ -1,17 +1,15 @@
-"""The light text encoder of separate towers: texts in bulk to vectors."""
+"""The light text encoder of separate towers, on torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from engine.errors import ModelError
-from engine.model.batches import by_length, encodable
-from engine.model.loading import bulk_tokenizer
-from engine.model.vectors import Vectors, normalised
+from engine.model.loading import rust_tokenizer
+from engine.model.text_encoder import Ids, TextEncoder, TextLimits
+from engine.model.vectors import Vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -21,7 +19,7 @@ MAX_ROWS = {"cpu": 128, "cuda": 2048, "mps": 512}
 MAX_TOKENS = {"cpu": 2048, "cuda": 65536, "mps": 16384}
 
 
-class Encoder:
+class Encoder(TextEncoder):
     """A sentence-transformers encoder, fed in batches of like length.
 
     ``SentenceTransformer.encode`` gives the same vectors; it sorts by characters and tokenizes
@@ -36,75 +34,48 @@ class Encoder:
     def __init__(
         self, model: SentenceTransformer, max_item_tokens: int, max_query_tokens: int
     ) -> None:
+        kind = model.device.type
         self.model = model
-        self._query_prompt = model.prompts.get("query") or ""
-        self._item_prompt = model.prompts.get("document") or ""
-        self._tokenizer = bulk_tokenizer(model.tokenizer, max_item_tokens)
-        self._query_tokenizer = bulk_tokenizer(model.tokenizer, max_query_tokens)
-        self._pad_id = model.tokenizer.pad_token_id or 0
-        self._max_query_tokens = max_query_tokens
-        self.dimension = dimension(model)
-
-    def embed_queries(self, queries: Sequence[str], keyphrases: Sequence[Sequence[str]]) -> Vectors:
-        """Embed ``query, keyphrase, keyphrase``, or the bare query where it has no keyphrases.
-
-        Args:
-            queries: n queries.
-            keyphrases: Those of each query.
-
-        Returns:
-            Float32 [n, dim], L2-normalised.
-        """
-        texts = [
-            self._query_prompt + ", ".join([self._cut(encodable(query)), *phrases])
-            for query, phrases in zip(queries, keyphrases, strict=True)
-        ]
-        return self._embed(texts)
-
-    def embed_items(self, texts: Sequence[str]) -> Vectors:
-        """Embed item texts as they are.
-
-        Args:
-            texts: n item texts.
-
-        Returns:
-            Float32 [n, dim], L2-normalised.
-        """
-        return self._embed([self._item_prompt + text for text in texts])
-
-    def _cut(self, query: str) -> str:
-        """A long query must leave room for its keyphrases."""
-        if len(query) <= self._max_query_tokens:  # no token is shorter than a character
-            return query
-        offsets = self._query_tokenizer.encode(query, add_special_tokens=False).offsets
-        return query[: offsets[-1][1]] if offsets else ""
-
-    def _embed(self, texts: Sequence[str]) -> Vectors:
-        if not texts:
-            return np.zeros((0, self.dimension), np.float32)
-        rows = self._tokenizer.encode_batch_fast([encodable(text) for text in texts])
-        ids = [row.ids for row in rows]
-        kind = self.model.device.type
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        for batch in by_length([len(row) for row in ids], MAX_ROWS[kind], MAX_TOKENS[kind]):
-            vectors[batch] = self._forward([ids[i] for i in batch])
-        return normalised(vectors)
+        super().__init__(
+            rust_tokenizer(model.tokenizer),
+            text_limits(model, max_item_tokens, max_query_tokens),
+            dimension(model),
+            MAX_ROWS[kind],
+            MAX_TOKENS[kind],
+        )
 
     @torch.inference_mode()
-    def _forward(self, rows: list[list[int]]) -> Vectors:
-        width = max(1, max(map(len, rows)))
-        input_ids = np.full((len(rows), width), self._pad_id, np.int64)
-        mask = np.zeros((len(rows), width), np.int64)
-        for i, row in enumerate(rows):
-            input_ids[i, : len(row)] = row
-            mask[i, : len(row)] = 1
+    def _forward(self, ids: Ids, mask: Ids) -> Vectors:
         device = self.model.device
         features = {
-            "input_ids": torch.from_numpy(input_ids).to(device),
+            "input_ids": torch.from_numpy(ids).to(device),
             "attention_mask": torch.from_numpy(mask).to(device),
         }
         embedding: torch.Tensor = self.model(features)["sentence_embedding"]
-        return embedding.float().cpu().numpy()
+        vectors: Vectors = embedding.float().cpu().numpy()
+        return vectors
+
+
+def text_limits(
+    model: SentenceTransformer, max_item_tokens: int, max_query_tokens: int
+) -> TextLimits:
+    """How an encoder reads texts.
+
+    Args:
+        model: The encoder.
+        max_item_tokens: Longer item texts are cut.
+        max_query_tokens: Longer queries are cut.
+
+    Returns:
+        Its prompts and limits.
+    """
+    return TextLimits(
+        query_prompt=model.prompts.get("query") or "",
+        item_prompt=model.prompts.get("document") or "",
+        max_item_tokens=max_item_tokens,
+        max_query_tokens=max_query_tokens,
+        pad_id=model.tokenizer.pad_token_id or 0,
+    )
 
 
 def dimension(model: SentenceTransformer) -> int:

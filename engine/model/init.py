@@ -12,9 +12,9 @@ from engine.errors import ModelError
 from engine.model.checkpoint import check_free, save_checkpoint
 from engine.model.config import SPECIAL_TOKENS, LremConfig, Origin, Style, Towers
 from engine.model.encoder import dimension
-from engine.model.framing import DEFAULTS, Framing
 from engine.model.loading import load_causal_lm, load_encoder, output_layer
 from engine.model.sources import Source, resolve_source
+from engine.model.words import DEFAULTS, read_framing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -72,7 +72,7 @@ def init_checkpoint(
         embedder=Origin(base=embedder) if embedder else None,
     )
     if lm:
-        Framing(config, lm[1])  # refuses words that the tokenizer cannot frame
+        read_framing(config, lm[1])  # refuses words that the tokenizer cannot frame
     return save_checkpoint(directory, config, reasoner=lm, embedder=encoder, replace=False)
 
 

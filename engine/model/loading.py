@@ -142,31 +142,22 @@ def output_layer(model: PreTrainedModel) -> torch.nn.Linear:
     return layer
 
 
-def bulk_tokenizer(tokenizer: PreTrainedTokenizerBase, max_tokens: int | None = None) -> Tokenizer:
-    """A private copy of the Rust tokenizer: no padding, never changed again, so safe in threads.
+def rust_tokenizer(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+    """The Rust tokenizer inside one of transformers.
 
     Args:
         tokenizer: As transformers loaded it.
-        max_tokens: Longer texts are cut; special tokens count.
 
     Returns:
-        The copy.
+        The tokenizer itself, not a copy.
 
     Raises:
         ModelError: The tokenizer is not a fast one.
     """
-    from tokenizers import Tokenizer
-
-    backend = getattr(tokenizer, "backend_tokenizer", None)
+    backend: Tokenizer | None = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ModelError(
             f"{type(tokenizer).__name__} is not a fast tokenizer.",
             "Convert the model's tokenizer to tokenizer.json first.",
         )
-    copy = Tokenizer.from_str(backend.to_str())
-    copy.no_padding()
-    if max_tokens is None:
-        copy.no_truncation()
-    else:
-        copy.enable_truncation(max_tokens)
-    return copy
+    return backend

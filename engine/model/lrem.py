@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.errors import ModelError
 from engine.model.checkpoint import find_checkpoint, upload, written
 from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER, LremConfig
-from engine.model.decoding import Sampling
-from engine.model.device import Placement, place
 from engine.model.fingerprint import fingerprint
-from engine.model.reasoner import Reasoner, load_reasoner
+from engine.model.placement import Placement
+from engine.model.runtimes.choice import QUANTISED, choose
+from engine.model.sampling import Sampling
 from engine.model.vectors import Vectors
 from engine.results import Thought
 
@@ -22,8 +22,8 @@ class TowerPair(Protocol):
     """What both layouts do; texts in, thoughts and L2-normalised float32 vectors out."""
 
     @property
-    def reasoner(self) -> Reasoner:
-        """The causal LM."""
+    def reasoner(self) -> Any:
+        """The ``Reasoner`` of torch, or the ``RuntimeReasoner`` of the CPU runtime."""
 
     def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
         """Write a CoT for each query."""
@@ -78,7 +78,9 @@ class LREM:
         Args:
             source: A directory, or a hub id ``owner/name``, which is downloaded if need be.
             device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; None: the best one here.
-            dtype: ``float32``, ``bfloat16`` or ``float16``; None: what runs fastest here.
+            dtype: ``float32``, ``bfloat16`` or ``float16``; None: what runs fastest here. A
+                checkpoint that was exported for the CPU runtime runs on it unless a dtype or
+                another device is asked for.
             revision: Branch, tag or commit of a hub id.
 
         Returns:
@@ -87,9 +89,9 @@ class LREM:
         Raises:
             ModelError: No such checkpoint, a damaged one, or a device that is not here.
         """
-        placement = place(device, dtype)
         directory = find_checkpoint(source, revision)
-        return cls(directory, str(source), LremConfig.load(directory), placement)
+        config = LremConfig.load(directory)
+        return cls(directory, str(source), config, choose(directory, device, dtype))
 
     @property
     def dimension(self) -> int:
@@ -251,6 +253,12 @@ class LREM:
 
 
 def _load_towers(directory: Path, config: LremConfig, placement: Placement) -> TowerPair:
+    if placement.dtype == QUANTISED:
+        from engine.model.runtimes.towers import load_runtime_towers
+
+        return load_runtime_towers(directory, config)
+    from engine.model.reasoner import load_reasoner
+
     reasoner_folder = directory / REASONER_FOLDER
     if config.towers == "shared":
         from engine.model.shared import SharedTowers

@@ -13,11 +13,10 @@ from engine.model.batches import by_length
 from engine.model.config import LremConfig
 from engine.model.decoding import Closing, Decoded, Sampling, decode, padded_left
 from engine.model.device import Placement
-from engine.model.framing import Framing
 from engine.model.loading import load_causal_lm, output_layer
-from engine.model.thoughts import keyphrases
+from engine.model.reasoning import Reasoning
 from engine.model.vectors import Vectors
-from engine.results import Thought
+from engine.model.words import read_framing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -26,7 +25,7 @@ MAX_ROWS = {"cpu": 32, "cuda": 256, "mps": 64}
 MAX_TOKENS = {"cpu": 2048, "cuda": 32768, "mps": 8192}
 
 
-class Reasoner:
+class Reasoner(Reasoning):
     """A causal LM with its tokenizer and framing. Its calls may come from several threads.
 
     Args:
@@ -41,9 +40,9 @@ class Reasoner:
     def __init__(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: LremConfig
     ) -> None:
+        super().__init__(read_framing(config, tokenizer))
         self.model = model
         self.tokenizer = tokenizer
-        self.framing = Framing(config, tokenizer)
         self.dimension: int = model.config.hidden_size
         self._closing = self._close(len(tokenizer))
 
@@ -80,31 +79,6 @@ class Reasoner:
             if vectors is not None:
                 states[batch] = vectors.numpy()
         return done, states
-
-    def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
-        """Write a CoT for each query.
-
-        Args:
-            queries: n queries.
-            sampling: Greedy or sampled, and how long.
-
-        Returns:
-            n thoughts.
-        """
-        return [self.thought(decoded) for decoded in self.decode(queries, sampling)[0]]
-
-    def thought(self, decoded: Decoded) -> Thought:
-        """A decoded CoT as keyphrases.
-
-        Args:
-            decoded: From ``decode``.
-
-        Returns:
-            The thought.
-        """
-        return Thought(
-            keyphrases(self.framing.text(decoded.ids)), len(decoded.ids), sum(decoded.logprobs)
-        )
 
     def states(self, sequences: Sequence[Sequence[int]]) -> Vectors:
         """Last-layer states at the end of whole sequences, in plain forward passes.

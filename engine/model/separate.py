@@ -1,61 +1,11 @@
-"""``towers: separate``: a causal LM reasons, a light encoder embeds. The layout for a laptop."""
+"""``towers: separate`` on torch: a causal LM reasons, a light encoder embeds."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
 from engine.model.encoder import Encoder
-from engine.model.vectors import Vectors
-from engine.results import Thought
-
-if TYPE_CHECKING:
-    from engine.model.decoding import Sampling
-    from engine.model.reasoner import Reasoner
+from engine.model.reasoner import Reasoner
+from engine.model.two_towers import TwoTowers
 
 
-class SeparateTowers:
-    """An encoder, and a reasoner that is loaded when it is first asked.
-
-    Indexing and direct searches never pay for the reasoner.
-
-    Args:
-        encoder: Embeds items, and queries with or without keyphrases.
-        load_reasoner: Called at most once.
-    """
-
-    def __init__(self, encoder: Encoder, load_reasoner: Callable[[], Reasoner]) -> None:
-        self.encoder = encoder
-        self._load_reasoner = load_reasoner
-        self._reasoner: Reasoner | None = None
-        self._lock = threading.Lock()
-
-    @property
-    def reasoner(self) -> Reasoner:
-        """The causal LM, loaded now if it was not yet."""
-        with self._lock:
-            if self._reasoner is None:
-                self._reasoner = self._load_reasoner()
-            return self._reasoner
-
-    def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
-        """Write a CoT for each query; see ``LREM.reason``."""
-        return self.reasoner.reason(queries, sampling)
-
-    def embed_queries(self, queries: Sequence[str], thoughts: Sequence[Thought | None]) -> Vectors:
-        """Embed ``query, CoT``, or the query alone; see ``LREM.embed_queries``."""
-        return self.encoder.embed_queries(
-            queries, [thought.keyphrases if thought else () for thought in thoughts]
-        )
-
-    def reason_and_embed(
-        self, queries: Sequence[str], sampling: Sampling
-    ) -> tuple[list[Thought], Vectors]:
-        """Reason, then embed ``query, CoT``; see ``LREM.reason_and_embed``."""
-        thoughts = self.reason(queries, sampling)
-        return thoughts, self.embed_queries(queries, thoughts)
-
-    def embed_items(self, texts: Sequence[str]) -> Vectors:
-        """Embed item texts as they are; see ``LREM.embed_items``."""
-        return self.encoder.embed_items(texts)
+class SeparateTowers(TwoTowers[Encoder, Reasoner]):
+    """An encoder and a reasoner on torch; training reaches their models through it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.model.decoding import Sampling
 from engine.model.reasoner import Reasoner
+from engine.model.sampling import Sampling
 from engine.model.vectors import Vectors, normalised
 from engine.results import Thought
 

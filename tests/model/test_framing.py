@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import ModelError
-from engine.model.framing import Framing
+from engine.model.words import read_framing
 
 
 def framing_of(lrem, **changes):
     config = replace(lrem.config, framing=replace(lrem.config.framing, **changes))
-    return Framing(config, lrem.towers.reasoner.tokenizer)
+    return read_framing(config, lrem.towers.reasoner.tokenizer)
 
 
 def text(lrem, ids):
@@ -75,7 +75,7 @@ def test_a_template_that_opens_the_thought_itself_opens_it_once(qwen):
     template = tokenizer.chat_template
     tokenizer.chat_template = template + "<think>\n"
     try:
-        prompt = Framing(qwen.config, tokenizer).prompts(["rod"])[0]
+        prompt = read_framing(qwen.config, tokenizer).prompts(["rod"])[0]
     finally:
         tokenizer.chat_template = template
     assert text(qwen, prompt).endswith("assistant\n<think>")
@@ -92,7 +92,7 @@ def test_a_template_that_drops_the_query_is_refused(qwen):
     tokenizer.chat_template = "hello"
     try:
         with pytest.raises(ModelError, match="drops or repeats"):
-            Framing(qwen.config, tokenizer)
+            read_framing(qwen.config, tokenizer)
     finally:
         tokenizer.chat_template = template
 
@@ -103,4 +103,4 @@ def test_a_tokenizer_without_our_tokens_is_refused(llama, tmp_path):
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_lm(tmp_path, "llama"))
     with pytest.raises(ModelError, match="lacks <think>"):
-        Framing(llama.config, tokenizer)
+        read_framing(llama.config, tokenizer)

@@ -1,0 +1,103 @@
+"""`lrem model export`: a checkpoint on torch in, a quantised one for the CPU runtime out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import err, out, print_json
+from cli.model_show import render, to_dict
+from cli.options import JsonOption
+from cli.query_file import read_queries
+
+if TYPE_CHECKING:
+    from engine.model.export.agreement import Agreement
+
+
+NEEDS = Path(__file__).parents[1] / "benchmarks/data/needs/queries_dev.parquet"
+
+
+class Bits(str, Enum):
+    """Widths of the reasoner's weights."""
+
+    four = "4"
+    eight = "8"
+
+
+def export(
+    source: Annotated[
+        str, typer.Argument(metavar="DIR", help="The checkpoint: directory or hub id.")
+    ],
+    directory: Annotated[
+        str, typer.Argument(metavar="OUT", help="Where the quantised checkpoint shall be.")
+    ],
+    bits: Annotated[
+        Bits,
+        typer.Option(
+            "--bits",
+            help="Of the weights in the reasoner's layers. Its embeddings and the embedder take 8.",
+        ),
+    ] = Bits.four,
+    queries: Annotated[
+        str,
+        typer.Option(
+            "--queries",
+            help="Queries to compare on: a text file, one a line, or Parquet or JSONL with a "
+            'column query; "-" for stdin.',
+            show_default="the shopper needs in benchmarks/data",
+        ),
+    ] = str(NEEDS),
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="Compare on at most this many of the queries.")
+    ] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Quantise a checkpoint with separate towers for a laptop, and say how close it comes.
+
+    The new checkpoint runs on ONNX Runtime, without torch. It holds nothing else, so keep the
+    checkpoint it was made from: training and GPUs need that one.
+
+    Examples:
+
+        lrem model export base small
+
+        lrem model export base small --bits 8 --queries queries.txt --json
+    """
+    asked = read_queries(queries)[:limit]
+
+    from engine.model import describe
+    from engine.model.export.checkpoint import export_checkpoint
+
+    done = export_checkpoint(
+        source,
+        directory,
+        asked,
+        bits=int(bits.value),
+        on_stage=lambda stage: err.print(stage, style="dim", highlight=False),
+    )
+    summary = describe(done.directory)
+    if as_json:
+        agreements = {
+            "with_original": asdict(done.with_original),
+            "with_rounded": done.with_rounded and asdict(done.with_rounded),
+        }
+        print_json({**to_dict(summary), "agreement": agreements})
+        return
+    render(summary)
+    _render("as the original on torch", done.with_original)
+    if done.with_rounded:
+        _render("as torch with the same rounded weights", done.with_rounded)
+
+
+def _render(other: str, agreement: Agreement) -> None:
+    thoughts = ""
+    if agreement.same_keyphrases is not None:
+        thoughts = (
+            f"same keyphrases {agreement.same_keyphrases:.1%} of {agreement.queries} queries, "
+            f"{agreement.shared_keyphrases:.1%} of keyphrases shared, "
+        )
+    out.print(f"{other}: {thoughts}lowest cosine {agreement.lowest_cosine:.4f}", highlight=False)

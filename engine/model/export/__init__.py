@@ -1,0 +1,1 @@
+"""Quantising a checkpoint on torch into one for the CPU runtime."""

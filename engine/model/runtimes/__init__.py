@@ -1,0 +1,1 @@
+"""The quantised CPU runtime: exported towers on ONNX Runtime, without torch."""
