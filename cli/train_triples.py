@@ -95,9 +95,13 @@ def triples(
     top_k: Annotated[
         int,
         typer.Option(
-            "--top-k", "-k", min=1, help="Items found for the query, and for query and thought."
+            "--top-k",
+            "-k",
+            min=1,
+            help="Items found for the query, and for query and thought. Deeper is stricter: what "
+            "the query finds on its own up to there is not new.",
         ),
-    ] = 100,
+    ] = 20,
     model: Annotated[
         str | None,
         typer.Option(
