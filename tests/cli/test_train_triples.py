@@ -136,7 +136,7 @@ def test_wrong_relevance_and_no_catalog():
 
 
 ERRORS = {
-    "no checkpoint": (GIVEN, "No checkpoint is named"),
+    "no checkpoint": ((*GIVEN, "--model", "gone"), "There is no checkpoint directory gone"),
     "no known item": ((*GIVEN, "--items", "known"), "None of 4 queries has a known item"),
     "no thoughts": (("-t", "given:gone.jsonl", "--items", "none"), "gone.jsonl does not exist"),
     "no model": (("-t", "lm:gone", "--items", "none"), "no directory or file gone"),
