@@ -109,7 +109,7 @@ def triples(
             "-m",
             envvar="LREM_MODEL",
             help="The direct retriever of --items new: an LREM checkpoint, a directory or a hub "
-            "id. It need not be trained.",
+            "id; it need not be trained. Left out, lrem-small, which comes with LREM.",
         ),
     ] = None,
     rl_share: Annotated[
