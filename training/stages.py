@@ -254,7 +254,7 @@ def _trainable(folder: Path, lora_rank: int) -> tuple[PreTrainedModel, PreTraine
         from peft import LoraConfig, get_peft_model
 
         adapters = LoraConfig(r=lora_rank, lora_alpha=2 * lora_rank, target_modules="all-linear")
-        model = get_peft_model(model, adapters)  # type: ignore[assignment]
+        model = get_peft_model(model, adapters)
     return model, tokenizer
 
 
