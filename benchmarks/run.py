@@ -194,7 +194,8 @@ def open_engine(
         LremError: The catalog cannot be indexed.
     """
     indexes.mkdir(parents=True, exist_ok=True)
-    uri = str(indexes / f"{dataset.name}-{dataset.catalog_hash[:12]}-{lrem.fingerprint[:12]}.db")
+    # Without the data set's name: its splits search one catalog.
+    uri = str(indexes / f"{dataset.catalog_hash[:12]}-{lrem.fingerprint[:12]}.db")
 
     def tell(progress: IndexProgress) -> None:
         on_progress(Progress(dataset.name, "index", progress.done, progress.total))

@@ -62,7 +62,7 @@ def index(
 
     Examples:
 
-        lrem index catalog.parquet --model base
+        lrem index catalog.parquet
 
         lrem index "exports/*.csv.gz" --map title=product_title --map id=sku
 

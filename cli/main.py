@@ -108,7 +108,7 @@ def main(
 
     Examples:
 
-        lrem index catalog.parquet --model base
+        lrem index catalog.parquet
 
         lrem search "gift for dad who fishes"
     """
