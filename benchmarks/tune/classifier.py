@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.tune.quality import Array
 from engine.gate import PHRASES, Gate, Signal
 
 KEEP = 0.97
-"""Share of always' gain on the hard queries that the threshold must keep; what it keeps on queries
-it has not seen is a little less."""
+"""Share of always' gain on the hard queries that the gate must keep at least; what it keeps on
+queries it has not seen is a little less."""
 _RIDGE = 1e-2
 _IDLE = 0.02
 """What reasoning costs where it changes nothing, in units of the measures."""
@@ -42,8 +43,7 @@ def fit_gate(sets: Sequence[Gains]) -> Gate:
         sets: Training splits.
 
     Returns:
-        The gate: its threshold is the highest that keeps :data:`KEEP` of the gain on hard queries.
-        Where reasoning gains nothing on them, the gate never lets a query through.
+        The gate. Where reasoning gains nothing on the hard queries, it never lets a query through.
     """
     from scipy.optimize import minimize
 
@@ -75,15 +75,24 @@ def fit_gate(sets: Sequence[Gains]) -> Gate:
             for i, name in enumerate(names)
         },
     )
-    gains = np.concatenate([s.gains for s in sets if s.hard])
-    scores = [learned.decide(one).score or 0.0 for s in sets if s.hard for one in s.signals]
-    return Gate(learned.bias, _threshold(np.array(scores), gains), learned.signals)
+    scores = np.array([learned.decide(one).score or 0.0 for s in sets for one in s.signals])
+    return Gate(learned.bias, _threshold(scores, value, hard), learned.signals)
 
 
-def _threshold(scores: Array, gains: Array) -> float:
-    """The highest score from which on the queries hold :data:`KEEP` of the gain."""
+def _threshold(scores: Array, value: Array, hard: npt.NDArray[np.bool_]) -> float:
+    """The score from which on reasoning is worth most, hard and plain queries weighing the same.
+
+    It is lowered, if need be, until the queries let through hold :data:`KEEP` of the gain on the
+    hard ones.
+    """
+    gains = np.where(hard, value + _IDLE, 0.0)
     if gains.sum() <= 0:
         return 1.01
     order = np.argsort(-scores, kind="stable")
-    enough = np.cumsum(gains[order]) >= KEEP * gains.sum()
-    return float(scores[order][int(np.argmax(enough))])
+    worth = np.where(hard, value / max(hard.sum(), 1), value / max((~hard).sum(), 1))
+    let_through = int(np.argmax(np.cumsum(worth[order])))
+    enough = int(np.argmax(np.cumsum(gains[order]) >= KEEP * gains.sum()))
+    last = max(let_through, enough)
+    # Halfway to the first query that is not let through.
+    beyond = scores[order][min(last + 1, len(order) - 1)]
+    return float(scores[order][last] + beyond) / 2
