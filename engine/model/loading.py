@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from engine.errors import ModelError
+from engine.model.runtimes.files import is_exported
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +64,7 @@ def load_encoder(directory: Path, device: str, dtype: Dtype) -> SentenceTransfor
     Raises:
         ModelError: The directory holds no encoder that can be read.
     """
+    _check_weights(directory)
     from sentence_transformers import SentenceTransformer
 
     try:
@@ -98,6 +100,7 @@ def load_causal_lm(
     Raises:
         ModelError: The directory holds no causal LM that can be read.
     """
+    _check_weights(directory)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
@@ -127,6 +130,15 @@ def load_causal_lm(
     module: torch.nn.Module = model  # whose methods are typed
     module.to(device).eval().requires_grad_(False)
     return model, tokenizer
+
+
+def _check_weights(directory: Path) -> None:
+    """Say so where only the CPU runtime has weights, which transformers would miss."""
+    if is_exported(directory) and not any(directory.rglob("*.safetensors")):
+        raise ModelError(
+            f"{directory} was exported for the CPU runtime and has no weights for torch.",
+            "Leave --device and --dtype out, or name the checkpoint it was exported from.",
+        )
 
 
 def output_layer(model: PreTrainedModel) -> torch.nn.Linear:

@@ -22,9 +22,11 @@ from sentence_transformers.base.modules import InputModule
 
 from engine.model.checkpoint import find_checkpoint
 from engine.model.config import LremConfig
-from engine.model.device import DTYPES, place
+from engine.model.device import DTYPES
 from engine.model.lrem import LREM
+from engine.model.runtimes.choice import choose
 from engine.model.separate import SeparateTowers
+from engine.model.shared import SharedTowers
 
 
 class LremModule(InputModule):
@@ -46,9 +48,8 @@ class LremModule(InputModule):
         models: list[torch.nn.Module] = []
         if isinstance(lrem.towers, SeparateTowers):
             models.append(lrem.towers.encoder.model)
-            if lrem.can_reason:
-                models.append(lrem.towers.reasoner.model)
-        else:
+        on_torch = isinstance(lrem.towers, SeparateTowers | SharedTowers)
+        if on_torch and (lrem.can_reason or lrem.config.towers == "shared"):
             models.append(lrem.towers.reasoner.model)
         self.models = torch.nn.ModuleList(models)
 
@@ -85,7 +86,8 @@ class LremModule(InputModule):
             _, vectors = self.lrem.reason_and_embed(texts)
         else:
             vectors = self.lrem.embed_queries(texts)
-        device = next(self.parameters()).device
+        parameter = next(self.parameters(), None)  # the CPU runtime has none
+        device = "cpu" if parameter is None else parameter.device
         return {**features, "sentence_embedding": torch.from_numpy(vectors).to(device)}
 
     def get_embedding_dimension(self) -> int:
@@ -124,6 +126,5 @@ class LremModule(InputModule):
         dtype = (model_kwargs or {}).get("dtype")
         name = next((name for name, kind in DTYPES.items() if kind is dtype), dtype)
         directory = find_checkpoint(model_name_or_path, revision)
-        return cls(
-            LREM(directory, model_name_or_path, LremConfig.load(directory), place(None, name))
-        )
+        config = LremConfig.load(directory)
+        return cls(LREM(directory, model_name_or_path, config, choose(directory, None, name)))

@@ -12,6 +12,7 @@ from engine.errors import ModelError
 from engine.model.checkpoint import find_checkpoint
 from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER, SPECIAL_TOKENS, LremConfig
 from engine.model.fingerprint import fingerprint
+from engine.model.runtimes.files import Exported, is_exported
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class TowerSummary:
         trained: Whether it was trained for LREM since.
         architecture: As its own configuration names it.
         parameters: Stored weights; tied ones are stored once.
-        dtype: Precisions on disk, as safetensors names them.
+        dtype: Precisions on disk, as safetensors names them; of the CPU runtime ``int4``, ``int8``.
         size_bytes: Size of the folder.
     """
 
@@ -90,15 +91,21 @@ def describe(source: str | Path, revision: str | None = None) -> CheckpointSumma
 
 
 def _tower(folder: Path, base: str, trained: bool) -> TowerSummary:
-    tensors = [entry for path in folder.rglob("*.safetensors") for entry in _header(path)]
     architectures = _read_json(folder / "config.json").get("architectures") or ["unknown"]
+    if is_exported(folder):
+        exported = Exported.load(folder)
+        parameters, dtype = exported.parameters, exported.precision
+    else:
+        tensors = [entry for path in folder.rglob("*.safetensors") for entry in _header(path)]
+        parameters = sum(math.prod(tensor["shape"]) for tensor in tensors)
+        dtype = ", ".join(sorted({tensor["dtype"] for tensor in tensors}))
     return TowerSummary(
         folder=folder.name,
         base=base,
         trained=trained,
         architecture=architectures[0],
-        parameters=sum(math.prod(tensor["shape"]) for tensor in tensors),
-        dtype=", ".join(sorted({tensor["dtype"] for tensor in tensors})),
+        parameters=parameters,
+        dtype=dtype,
         size_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
     )
 

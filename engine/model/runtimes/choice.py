@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.errors import ModelError
-from engine.model.config import EMBEDDER_FOLDER
+from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER
 from engine.model.placement import Placement
 from engine.model.runtimes.files import is_exported
 
@@ -25,19 +24,11 @@ def choose(directory: Path, device: str | None, dtype: str | None) -> Placement:
         The placement.
 
     Raises:
-        ModelError: Torch is asked for but the checkpoint has no weights for it, or the device or
-            dtype does not exist here.
+        ModelError: The device or dtype does not exist here.
     """
-    if is_exported(directory):
-        if device in (None, "cpu") and dtype is None:
-            return Placement("cpu", QUANTISED, "cpu, quantised weights (ONNX Runtime)")
-        if not any((directory / EMBEDDER_FOLDER).rglob("*.safetensors")):
-            asked = " ".join(f"{n} {v}" for n, v in (("device", device), ("dtype", dtype)) if v)
-            raise ModelError(
-                f"{directory} was exported for the CPU runtime and has no weights for torch, "
-                f"which {asked} asks for.",
-                "Leave --device and --dtype out, or name the checkpoint it was exported from.",
-            )
+    towers = [directory / name for name in (EMBEDDER_FOLDER, REASONER_FOLDER)]
+    if device in (None, "cpu") and dtype is None and any(map(is_exported, towers)):
+        return Placement("cpu", QUANTISED, "cpu, quantised weights (ONNX Runtime)")
     from engine.model.device import place
 
     return place(device, dtype)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
-from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER
 
 RUNTIME_FILE = "runtime.json"
 WEIGHTS_FILE = "model.onnx"
@@ -83,20 +82,16 @@ class Exported:
             raise ModelError(f"{path} cannot be read: {error}.", _AGAIN) from error
 
 
-def is_exported(directory: Path) -> bool:
-    """Whether a checkpoint carries towers for the CPU runtime.
+def is_exported(folder: Path) -> bool:
+    """Whether a tower was exported for the CPU runtime.
 
     Args:
-        directory: The checkpoint's.
+        folder: Of the tower.
 
     Returns:
-        True if any of their files is there, so that a missing one is noticed.
+        True if any of the runtime's files is there, so that a missing one is noticed.
     """
-    return any(
-        (directory / folder / name).is_file()
-        for folder in (REASONER_FOLDER, EMBEDDER_FOLDER)
-        for name in (RUNTIME_FILE, WEIGHTS_FILE)
-    )
+    return (folder / RUNTIME_FILE).is_file() or (folder / WEIGHTS_FILE).is_file()
 
 
 def checked_weights(folder: Path, exported: Exported) -> Path:
