@@ -14,6 +14,7 @@ _LIBRARIES = (
     "torch",
     "transformers",
     "sentence-transformers",
+    "onnxruntime",
     "pymilvus",
     "milvus-lite",
     "numpy",

@@ -9,6 +9,7 @@ import typer
 
 from cli import (
     bench_compare,
+    bench_decode,
     bench_nightly,
     bench_report,
     bench_run,
@@ -88,6 +89,7 @@ bench_group.command("compare")(bench_compare.compare)
 bench_group.command("nightly")(bench_nightly.nightly)
 bench_group.command("report")(bench_report.report)
 bench_group.command("speed")(bench_speed.speed)
+bench_group.command("decode")(bench_decode.decode)
 bench_group.command("tune")(bench_tune.tune)
 
 

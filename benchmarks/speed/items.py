@@ -17,6 +17,7 @@ from benchmarks.speed.corpus import Corpus
 from catalog import Catalog
 from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER
 from engine.model.loading import load_encoder, quiet
+from engine.model.runtimes.choice import QUANTISED
 from engine.model.vectors import Vectors
 from engine.store import Store
 from indexer import index_catalog
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 DEFAULT_BATCH = 32
 """sentence-transformers' own."""
 _BATCHES = (32, 64, 128, 256)
+
+
+Way = tuple[str, str, int | None, Callable[[], float]]
+"""System, dtype, batch, and what measures its seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class ItemSpeeds:
             ``index_catalog``.
         cosine: Lowest cosine of an item's vector by ``embed_items`` with the baseline's: that it
             is the same work. None for shared towers, whose framing and <emb> token the baseline
-            lacks.
+            lacks, and on the CPU runtime, where ``embed_items`` is the baseline.
     """
 
     systems: list[ItemSpeed]
@@ -85,25 +90,12 @@ def item_speed(
     Raises:
         ModelError: The checkpoint's weights cannot be read again for the baseline.
     """
-    plain, tuned = (_baseline_model(lrem, dtype) for dtype in ("float32", lrem.dtype))
-    baseline = _encode(plain, corpus.texts, DEFAULT_BATCH)
-    best = min(_BATCHES, key=lambda batch: _seconds(lambda: _encode(tuned, corpus.texts, batch)))
     with TemporaryDirectory(prefix="lrem-speed-") as name:
         folder = Path(name)
         _write_catalog(corpus, folder / "items.jsonl")
-        ways: list[tuple[str, str, int | None, Callable[[], float]]] = [
-            (
-                "sentence-transformers",
-                "float32",
-                DEFAULT_BATCH,
-                lambda: _seconds(lambda: _encode(plain, corpus.texts, DEFAULT_BATCH)),
-            ),
-            (
-                "sentence-transformers",
-                lrem.dtype,
-                best,
-                lambda: _seconds(lambda: _encode(tuned, corpus.texts, best)),
-            ),
+        baselines, cosine = _baselines(lrem, corpus)
+        ways: list[Way] = [
+            *baselines,
             (
                 "embed_items",
                 lrem.dtype,
@@ -119,14 +111,42 @@ def item_speed(
                 taken.append(way())
             on_repeat()
     rates = [len(corpus) / median(taken) for taken in seconds]
-    same_work = lrem.config.towers == "separate"
     return ItemSpeeds(
         systems=[
             ItemSpeed(system, dtype, batch, rate, rate / rates[0])
             for (system, dtype, batch, _), rate in zip(ways, rates, strict=True)
         ],
-        cosine=_lowest_cosine(corpus.vectors, baseline) if same_work else None,
+        cosine=cosine,
     )
+
+
+def _baselines(lrem: LREM, corpus: Corpus) -> tuple[list[Way], float | None]:
+    """The checkpoint's weights in sentence-transformers, and the lowest cosine with theirs.
+
+    There is none for the CPU runtime, whose weights only ONNX Runtime reads.
+    """
+    if lrem.dtype == QUANTISED:
+        return [], None
+    plain, tuned = (_baseline_model(lrem, dtype) for dtype in ("float32", lrem.dtype))
+    vectors = _encode(plain, corpus.texts, DEFAULT_BATCH)
+    best = min(_BATCHES, key=lambda batch: _seconds(lambda: _encode(tuned, corpus.texts, batch)))
+    ways: list[Way] = [
+        (
+            "sentence-transformers",
+            "float32",
+            DEFAULT_BATCH,
+            lambda: _seconds(lambda: _encode(plain, corpus.texts, DEFAULT_BATCH)),
+        ),
+        (
+            "sentence-transformers",
+            lrem.dtype,
+            best,
+            lambda: _seconds(lambda: _encode(tuned, corpus.texts, best)),
+        ),
+    ]
+    # Shared towers have a framing and an <emb> token that the baseline lacks.
+    same_work = lrem.config.towers == "separate"
+    return ways, _lowest_cosine(corpus.vectors, vectors) if same_work else None
 
 
 def _seconds(work: Callable[[], object]) -> float:
