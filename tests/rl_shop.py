@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import torch
 
+from engine import LREM
+from training.rl.policy import padded
+from training.rl.weights import save_weights
 from training.triples.schema import TRIPLES_SCHEMA, write_triples
 
 WORDS = [
@@ -54,10 +59,32 @@ def write_shop(folder: Path) -> Path:
 
 
 def write_recipe(path: Path, shop: Path, more: str = "", **changes: object) -> Path:
-    """A recipe with other values of keys it has or lacks at the top, and ``more`` at its end."""
-    lines = [*RECIPE.format(folder=shop).splitlines(), *more.splitlines()]
-    table = next(i for i, line in enumerate(lines) if line.startswith("["))
-    top = [line for line in lines[:table] if line.split(" =")[0] not in changes]
-    top += [f"{key} = {value}" for key, value in changes.items()]
-    path.write_text("\n".join([*top, *lines[table:]]))
+    """A recipe with other values of keys at the top, and ``more`` at the end of its tables."""
+    keys = {*changes, *(line.split(" =")[0] for line in more.splitlines())}
+    lines = [
+        line for line in RECIPE.format(folder=shop).splitlines() if line.split(" =")[0] not in keys
+    ]
+    top = [f"{key} = {value}" for key, value in changes.items()]
+    path.write_text("\n".join([*top, *lines, more]))
     return path
+
+
+def practised(checkpoint: Path, folder: Path) -> Path:
+    """A copy of a checkpoint whose reasoner writes words of the shop, or nothing, at random."""
+    lrem = LREM.from_pretrained(checkpoint, device="cpu", dtype="float32")
+    reasoner = lrem.towers.reasoner
+    prompts = reasoner.framing.prompts([f"gift for {word}" for word in WORDS])
+    random = np.random.default_rng(0)
+    optimiser = torch.optim.AdamW(reasoner.model.requires_grad_(True).parameters(), lr=1e-2)
+    for _ in range(80):
+        words = [" ".join(random.choice(WORDS, random.integers(0, 2))) for _ in prompts]
+        thoughts = reasoner.framing.thoughts(words)
+        rows = [[*p, *t, reasoner.framing.end_id] for p, t in zip(prompts, thoughts, strict=True)]
+        ids, attention = padded(rows, reasoner.model.device)
+        learned = torch.arange(ids.shape[1])[None] >= torch.tensor([[len(p)] for p in prompts])
+        labels = ids.masked_fill(~learned | (attention == 0), -100)
+        reasoner.model(input_ids=ids, attention_mask=attention, labels=labels).loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    save_weights(lrem, folder, lrem.config)
+    return folder

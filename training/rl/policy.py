@@ -115,7 +115,7 @@ def logprobs(
     places = text.places[:, :, None].expand(-1, -1, last.shape[-1])
     drawn_from = last.gather(1, places)[text.mask]
     logits = output_layer(model)(drawn_from).float() / temperature
-    logits = logits.masked_fill(forbidden, -torch.inf)
+    logits.masked_fill_(forbidden, -torch.inf)  # in place: the logits are what memory goes to
     chosen = logits.gather(1, text.actions[text.mask][:, None])[:, 0]
     found = text.old.clone()
     found[text.mask] = chosen - logits.logsumexp(1)

@@ -20,7 +20,7 @@ from training.rl.rewards import (
     length_rewards,
     zero_spread,
 )
-from training.rl.sampling import reasoned_vectors, served
+from training.rl.sampling import Sampler, served
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,18 @@ def embed_items(lrem: LREM, items: dict[str, str]) -> ItemPool:
 
 
 def sample(
-    lrem: LREM, queries: Sequence[OwnedQuery], recipe: RlRecipe, pool: ItemPool, seed: int
+    lrem: LREM,
+    sampler: Sampler,
+    queries: Sequence[OwnedQuery],
+    recipe: RlRecipe,
+    pool: ItemPool,
+    seed: int,
 ) -> Rollout:
     """Sample G CoTs for each query and rate them.
 
     Args:
-        lrem: The checkpoint; its models in memory are the policy.
+        lrem: The checkpoint.
+        sampler: Of its reasoner.
         queries: B queries.
         recipe: Of the run.
         pool: The items to rank among.
@@ -107,7 +113,7 @@ def sample(
     """
     texts = [query.text for query in queries for _ in range(recipe.group)]
     sampling = Sampling(recipe.max_tokens, recipe.temperature, seed)
-    decoded, vectors = reasoned_vectors(lrem, texts, sampling)
+    decoded, vectors = sampler.write(texts, sampling)
     weight = recipe.reward.direct_weight
     if weight:
         direct = lrem.embed_queries([query.text for query in queries])

@@ -28,6 +28,7 @@ from training.rl.progress import ProgressCallback
 from training.rl.recipe import RlRecipe, read_rl_recipe
 from training.rl.report import RlReport, record, report_of
 from training.rl.rollout import embed_items
+from training.rl.sampling import Sampler
 from training.rl.trainer import RlTrainer
 from training.rl.weights import save_weights
 
@@ -77,6 +78,7 @@ def train_rl(
         folder.clean()
     bfloat16 = place(str(arguments.device)).dtype == "bfloat16"
     learner = Learner(lrem, settings, bfloat16=bfloat16)
+    sampler = Sampler(lrem, bfloat16=bfloat16)
     with learner.autocast():
         pool = embed_items(lrem, catalog) if frozen else None
     resume = folder.newest_state()
@@ -89,11 +91,12 @@ def train_rl(
     trainer = RlTrainer(
         lrem,
         learner,
+        sampler,
         queries,
         pool if settings.reward.source == "index" else None,
         settings,
         measure=lambda: dev_metrics(
-            lrem, dev, pool or embed_items(lrem, catalog), settings.reward.direct_weight
+            lrem, sampler, dev, pool or embed_items(lrem, catalog), settings.reward.direct_weight
         ),
         keep=lambda _: save_weights(lrem, folder.model, lrem.config),
         args=arguments,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import Sampler, SequentialSampler
+from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback
 
 from engine.errors import ModelError
@@ -22,6 +22,7 @@ from training.rl.data import OwnedQuery
 from training.rl.learner import Learner
 from training.rl.recipe import RlRecipe
 from training.rl.rollout import ItemPool, Rollout, embed_items, sample
+from training.rl.sampling import Sampler
 from training.rl.weights import load_weights, save_weights
 
 BEST_METRIC = "eval_recall@10"
@@ -37,6 +38,7 @@ class RlTrainer(MeasuredTrainer):
     Args:
         lrem: The checkpoint, in float32; its models in memory are trained.
         learner: Turns a rollout into gradients.
+        sampler: Writes the CoTs.
         queries: Of the run.
         pool: Vectors of the catalog for ``reward.source = "index"``, else None.
         recipe: Of the run.
@@ -49,6 +51,7 @@ class RlTrainer(MeasuredTrainer):
         self,
         lrem: LREM,
         learner: Learner,
+        sampler: Sampler,
         queries: list[OwnedQuery],
         pool: ItemPool | None,
         recipe: RlRecipe,
@@ -65,7 +68,7 @@ class RlTrainer(MeasuredTrainer):
         )
         self.remove_callback(PrinterCallback)
         self._lrem, self._learner, self._queries = lrem, learner, queries
-        self._pool, self._recipe = pool, recipe
+        self._sampler, self._pool, self._recipe = sampler, pool, recipe
         self._keep = keep
         self._rollout: tuple[int, Rollout] | None = None
         self._facts: dict[str, float] = {}
@@ -161,7 +164,7 @@ class RlTrainer(MeasuredTrainer):
         """
         return 0
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         schedule: Any = self.train_dataset
         return SequentialSampler(schedule)
 
@@ -186,7 +189,7 @@ class RlTrainer(MeasuredTrainer):
             pool = self._pool or embed_items(
                 self._lrem, {k: v for query in queries for k, v in query.items.items()}
             )
-            return sample(self._lrem, queries, self._recipe, pool, seed)
+            return sample(self._lrem, self._sampler, queries, self._recipe, pool, seed)
         except (ModelError, RuntimeError) as error:
             # Drawing from NaN raises whatever torch's sampling meets first.
             reasoner = self._lrem.towers.reasoner

@@ -101,9 +101,9 @@ def test_advantages_are_centred_of_unit_spread_or_zero(rows):
     assert torch.isfinite(found).all()
     assert (found[flat] == 0).all()
     spread = rewards.amax(1) - rewards.amin(1)
-    clear = spread > 1e-3  # closer ones leave float32 too few digits to look at
-    assert torch.allclose(found[clear].mean(1), torch.zeros(int(clear.sum())), atol=1e-2)
-    assert torch.allclose(found[clear].std(1), torch.ones(int(clear.sum())), atol=1e-2)
+    for row in found[spread > 1e-3]:  # closer ones leave float32 too few digits to look at
+        assert abs(row.mean().item()) < 1e-2
+        assert row.std().item() == pytest.approx(1, abs=1e-2)
 
 
 @given(REWARDS, st.floats(0.5, 4))
