@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from engine.model.export.agreement import Agreement
 
 
-NEEDS = Path(__file__).parents[1] / "benchmarks/data/needs/queries_dev.parquet"
+_FOLDER = Path(__file__).parents[1] / "benchmarks/data/needs"
+NEEDS = _FOLDER / "queries_dev.parquet"
+VALID = _FOLDER / "queries_valid.parquet"
 
 
 class Bits(str, Enum):
     """Widths of the reasoner's weights."""
 
     four = "4"
+    five = "5"
+    six = "6"
     eight = "8"
 
 
@@ -39,9 +43,10 @@ def export(
         Bits,
         typer.Option(
             "--bits",
-            help="Of the weights in the reasoner's layers. Its embeddings and the embedder take 8.",
+            help="Of the weights in the reasoner's layers: 4 is the smallest and fastest, 8 the "
+            "closest to the original.",
         ),
-    ] = Bits.four,
+    ] = Bits.five,
     queries: Annotated[
         str,
         typer.Option(
@@ -51,8 +56,17 @@ def export(
             show_default="the shopper needs in benchmarks/data",
         ),
     ] = str(NEEDS),
+    calibration: Annotated[
+        str,
+        typer.Option(
+            "--calibration",
+            help="Other queries, in a file as for --queries: weights are rounded so that thoughts "
+            "about these change least.",
+            show_default="other shopper needs in benchmarks/data",
+        ),
+    ] = str(VALID),
     limit: Annotated[
-        int, typer.Option("--limit", min=1, help="Compare on at most this many of the queries.")
+        int, typer.Option("--limit", min=1, help="Take at most this many of either file.")
     ] = 100,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,7 +81,7 @@ def export(
 
         lrem model export base small --bits 8 --queries queries.txt --json
     """
-    asked = read_queries(queries)[:limit]
+    asked, others = (read_queries(file)[:limit] for file in (queries, calibration))
 
     from engine.model import describe
     from engine.model.export.checkpoint import export_checkpoint
@@ -76,6 +90,7 @@ def export(
         source,
         directory,
         asked,
+        others,
         bits=int(bits.value),
         on_stage=lambda stage: err.print(stage, style="dim", highlight=False),
     )

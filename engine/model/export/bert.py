@@ -10,16 +10,18 @@ from onnx import TensorProto
 
 from engine.errors import ModelError
 from engine.model.export.graph import Graph
+from engine.model.export.quantise import quantise
 from engine.model.vectors import Vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _BITS = 8
+_WORD_BITS = 6
 
 
 def write_bert(encoder: SentenceTransformer, path: Path, block: int) -> Graph:
-    """Quantise a BERT encoder to 8 bits and write its graph.
+    """Quantise a BERT encoder to 8 bits, its vocabulary to 6, and write its graph.
 
     Inputs: ``ids`` and ``mask`` int64 [n, width]. Output: ``vectors`` float32 [n, dim], the mean
     of the tokens' states, not normalised.
@@ -47,7 +49,7 @@ def write_bert(encoder: SentenceTransformer, path: Path, block: int) -> Graph:
 
     def product(x: str, name: str, *parts: str) -> str:
         matrix = np.concatenate([weights[f"{part}.weight"] for part in parts])
-        graph.matrix(name, matrix, _BITS, block)
+        graph.matrix(name, quantise(matrix, _BITS, block))
         return graph.product(x, name, matrix.shape, _BITS, block)
 
     def normed(x: str, residual: str, prefix: str, bias: str) -> str:
@@ -59,8 +61,9 @@ def write_bert(encoder: SentenceTransformer, path: Path, block: int) -> Graph:
             epsilon=config.layer_norm_eps,
         )
 
-    graph.matrix("words", weights["embeddings.word_embeddings.weight"], _BITS, block)
-    words = graph.rows("words", "ids", config.hidden_size)
+    table = weights["embeddings.word_embeddings.weight"]
+    graph.matrix("words", quantise(table, _WORD_BITS, block))
+    words = graph.rows("words", "ids", config.hidden_size, block)
     places = _places(graph, weights)
     state = normed(words, places, "embeddings.LayerNorm", "")
     padding = graph.add("Cast", ["mask"], to=TensorProto.INT32)

@@ -14,6 +14,7 @@ from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER, LremConfig
 from engine.model.export.agreement import Agreement, compare
 from engine.model.lrem import LREM
 from engine.model.runtimes.files import TOKENIZER_FILE, WEIGHTS_FILE, Exported, sha256
+from engine.model.sampling import Sampling
 from engine.model.separate import SeparateTowers
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from engine.model.reasoner import Reasoner
 
 BLOCK = 32
+BITS = 5
+"""Of the reasoner's layers, where nothing else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,9 @@ def export_checkpoint(
     source: str | Path,
     directory: str | Path,
     queries: Sequence[str],
+    calibration: Sequence[str],
     *,
-    bits: int = 4,
+    bits: int = BITS,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Export:
     """Quantise a checkpoint with separate towers for the CPU runtime, and compare the two.
@@ -58,7 +62,9 @@ def export_checkpoint(
         source: Directory or hub id of a checkpoint on torch.
         directory: Where the new one shall be; an LREM checkpoint there is replaced.
         queries: What both think about and embed for the comparison; at least one.
-        bits: Of the reasoner's layers, 4 or 8. Its embeddings and the embedder take 8.
+        calibration: Other queries; the reasoner's weights are rounded so that what it thinks about
+            them changes least. At least one; a hundred are plenty.
+        bits: Of the reasoner's layers: 4, 5, 6 or 8.
         on_stage: Told what is being done.
 
     Returns:
@@ -90,7 +96,13 @@ def export_checkpoint(
         precisions["embedder"] = _write_embedder(towers.encoder, found, folder)
         if config.reasoner is not None:
             on_stage(f"reasoner: {bits} bits")
-            precisions["reasoner"] = _write_reasoner(towers.reasoner, found, folder, bits)
+            precisions["reasoner"] = _write_reasoner(
+                towers.reasoner,
+                found,
+                folder,
+                _sequences(towers.reasoner, calibration, config),
+                bits,
+            )
         made_from = {"export": {"from": torch_lrem.fingerprint, **precisions}}
         replace(config, training={**config.training, **made_from}).save(folder)
     on_stage("comparison")
@@ -128,13 +140,22 @@ def _write_embedder(encoder: Encoder, source: Path, folder: Path) -> str:
     return _finish(target, source / EMBEDDER_FOLDER, graph, inputs, encoder.tokenizer)
 
 
-def _write_reasoner(reasoner: Reasoner, source: Path, folder: Path, bits: int) -> str:
+def _sequences(reasoner: Reasoner, queries: Sequence[str], config: LremConfig) -> list[list[int]]:
+    """Queries with what the reasoner thinks about them, as it reads them."""
+    decoded, _ = reasoner.decode(queries, Sampling(config.max_thought_tokens))
+    prompts = reasoner.framing.prompts(queries)
+    return [[*prompt, *one.ids] for prompt, one in zip(prompts, decoded, strict=True)]
+
+
+def _write_reasoner(
+    reasoner: Reasoner, source: Path, folder: Path, sequences: list[list[int]], bits: int
+) -> str:
     from engine.model.export.llama import MAX_TOKENS, write_llama
     from engine.model.loading import rust_tokenizer
 
     target = folder / REASONER_FOLDER
     target.mkdir()
-    graph = write_llama(reasoner.model, target / WEIGHTS_FILE, bits, BLOCK)
+    graph = write_llama(reasoner.model, target / WEIGHTS_FILE, sequences, bits, BLOCK)
     inputs = {"frame": asdict(reasoner.framing.frame), "max_tokens": MAX_TOKENS}
     tokenizer = rust_tokenizer(reasoner.tokenizer)
     return _finish(target, source / REASONER_FOLDER, graph, inputs, tokenizer)

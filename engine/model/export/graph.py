@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.model.export.quantise import Quantised, quantise
+from engine.model.export.quantise import Quantised
 from engine.model.vectors import Vectors
 
 CONTRIB = "com.microsoft"
@@ -83,26 +83,61 @@ class Graph:
         self.parameters += values.size
         return self.constant(name, values.astype(np.float32))
 
-    def matrix(self, name: str, values: Vectors, bits: int, block: int) -> Quantised:
-        """Quantise a weight and store its codes and scales.
+    def matrix(self, name: str, rounded: Quantised) -> None:
+        """Store codes and scales of a quantised weight.
 
         Args:
             name: Of the weight.
-            values: Float32 [rows, columns].
-            bits: 4 or 8.
-            block: Columns of a block.
-
-        Returns:
-            The weight as it was rounded.
+            rounded: The weight; one that rows are looked up in must have more than 4 bits.
         """
-        rounded = quantise(values, bits, block)
-        self.constant(f"{name}.codes", rounded.codes)
+        bits = rounded.bits
+        # All but the raw constants is folded when the session starts: it keeps the file small.
         self.constant(f"{name}.scales16", rounded.scales.reshape(-1))
-        # Folded when the session starts: float16 halves what scales take on disk.
-        self.add("Cast", [f"{name}.scales16"], [f"{name}.scales"], to=TensorProto.FLOAT)
-        self.parameters += values.size
+        scales = self.add("Cast", [f"{name}.scales16"], to=TensorProto.FLOAT)
+        shift = 8 - bits if bits in (5, 6) else 0
+        step = self.constant(f"step.{shift}", np.float32(0.5**shift))
+        self.add("Mul", [scales, step], [f"{name}.scales"])
+        if bits == 4:
+            pairs = rounded.codes[..., 0::2] | (rounded.codes[..., 1::2] << np.uint8(4))
+            self.constant(f"{name}.codes", pairs)
+        elif bits == 8:
+            self.constant(f"{name}.codes", rounded.codes)
+        else:
+            self._planes(name, rounded.codes, bits)
+        self.parameters += rounded.codes.size
         self.bits.add(bits)
-        return rounded
+
+    def _planes(self, name: str, codes: npt.NDArray[np.uint8], bits: int) -> None:
+        """Store 5 or 6 bits a code; the graph widens them to 8, the new bits below the old.
+
+        The low four bits of a block's codes lie two a byte, the others four or eight a byte: its
+        first half or quarter or eighth in the lowest bits of each byte, and so on.
+        """
+        shift = 8 - bits
+        parts = []
+        for part, width, values in (
+            ("low", 4, codes & np.uint8(15)),
+            ("high", bits - 4, codes >> np.uint8(4)),
+        ):
+            planes = np.split(values, 8 // width, axis=-1)
+            packed = np.zeros_like(planes[0])
+            for i, plane in enumerate(planes):
+                packed |= plane << np.uint8(i * width)
+            stored = self.constant(f"{name}.{part}", packed)
+            mask = self._byte((1 << width) - 1)
+            unpacked = [
+                self.add("BitwiseAnd", [self._shifted(stored, i * width, "RIGHT"), mask])
+                for i in range(8 // width)
+            ]
+            joined = self.add("Concat", unpacked, axis=-1)
+            parts.append(self._shifted(joined, shift + (0 if part == "low" else 4), "LEFT"))
+        self.add("BitwiseOr", parts, [f"{name}.codes"])
+
+    def _shifted(self, x: str, by: int, direction: str) -> str:
+        return self.add("BitShift", [x, self._byte(by)], direction=direction) if by else x
+
+    def _byte(self, value: int) -> str:
+        return self.constant(f"byte.{value}", np.uint8(value))
 
     def product(
         self, x: str, name: str, shape: tuple[int, int], bits: int, block: int, output: str = ""
@@ -113,7 +148,7 @@ class Graph:
             x: Float32 [..., columns].
             name: Of the matrix.
             shape: Its rows and columns.
-            bits: 4 or 8.
+            bits: 4, 5, 6 or 8.
             block: Columns of a block.
             output: Name of the product; made up if empty.
 
@@ -127,24 +162,24 @@ class Graph:
             contrib=True,
             N=shape[0],
             K=shape[1],
-            bits=bits,
+            bits=4 if bits == 4 else 8,
             block_size=block,
             accuracy_level=_INT8_COMPUTE,
         )
 
-    def rows(self, name: str, ids: str, columns: int) -> str:
-        """Look rows up in an 8-bit matrix that is stored.
+    def rows(self, name: str, ids: str, columns: int, block: int) -> str:
+        """Look rows up in a matrix that is stored in more than 4 bits.
 
         Args:
             name: Of the matrix.
             ids: Int64 [n, width].
             columns: Of the matrix.
+            block: Columns of a block.
 
         Returns:
             Float32 [n, width, columns].
         """
-        blocks = self._weights[f"{name}.codes"].dims[1]
-        table = self.constant(f"{name}.table", np.array([-1, blocks], np.int64))
+        table = self.constant(f"{name}.table", np.array([-1, columns // block], np.int64))
         scales = self.add("Reshape", [f"{name}.scales", table])
         scales = self.add("Gather", [scales, ids])
         scales = self.add("Unsqueeze", [scales, self.constant("axis", np.array([-1], np.int64))])

@@ -10,19 +10,25 @@ import numpy as np
 from onnx import TensorProto
 
 from engine.errors import ModelError
+from engine.model.export.gptq import compensate, input_products
 from engine.model.export.graph import Graph
+from engine.model.export.quantise import Quantised, quantise
 from engine.model.vectors import Vectors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MAX_TOKENS = 1024
-_HEAD_BITS = 8
+# The first of the linear layers that read the same states.
+_READERS = ("self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.down_proj")
+_HEAD_BITS = 6
 _HEAD_STEP = 16  # of GroupQueryAttention
 
 
-def write_llama(model: PreTrainedModel, path: Path, bits: int, block: int) -> Graph:
-    """Quantise a Llama and write its graph.
+def write_llama(
+    model: PreTrainedModel, path: Path, sequences: Sequence[Sequence[int]], bits: int, block: int
+) -> Graph:
+    """Quantise a Llama by GPTQ and write its graph.
 
     Inputs: ``ids`` int64 [n, width], new tokens, padded on the right; ``last_keys`` int32 [n],
     the position of each row's last token; ``longest`` int32, tokens of the longest row so far;
@@ -34,7 +40,8 @@ def write_llama(model: PreTrainedModel, path: Path, bits: int, block: int) -> Gr
     Args:
         model: Causal LM; its weights become those that were rounded.
         path: File to write.
-        bits: Of the layers' weights, 4 or 8; embeddings take 8.
+        sequences: Token sequences as the model meets them, to round with a view to.
+        bits: Of the layers' weights, 4, 5, 6 or 8; embeddings take 6.
         block: Weights that share a scale.
 
     Returns:
@@ -51,21 +58,29 @@ def write_llama(model: PreTrainedModel, path: Path, bits: int, block: int) -> Gr
     _inputs(graph, config.num_hidden_layers, config.num_key_value_heads, head_width)
     _rotations(graph, config.rope_parameters["rope_theta"], head_width)
 
-    def matrix(name: str, bits: int, *sources: str) -> tuple[int, int]:
-        values = np.concatenate([weights[source] for source in sources])
-        restored = graph.matrix(name, values, bits, block).restored()
-        _put(model, sources, restored)
+    layers = [
+        f"model.layers.{i}.{name}" for i in range(config.num_hidden_layers) for name in _READERS
+    ]
+    products = input_products(model, layers, sequences)
+
+    def store(name: str, rounded: Quantised, *sources: str) -> tuple[int, int]:
+        graph.matrix(name, rounded)
+        values = rounded.restored()
+        _put(model, sources, values)
         return values.shape
 
-    table = matrix("embeddings", _HEAD_BITS, "model.embed_tokens.weight")
-    stream = graph.rows("embeddings", "ids", config.hidden_size)
+    tokens = "model.embed_tokens.weight"
+    table = store("embeddings", quantise(weights[tokens], _HEAD_BITS, block), tokens)
+    stream = graph.rows("embeddings", "ids", config.hidden_size, block)
     norm = {"axis": -1, "epsilon": config.rms_norm_eps, "stash_type": 1}
     first = graph.weight("norm.0", weights["model.layers.0.input_layernorm.weight"])
     state = graph.add("SimplifiedLayerNormalization", [stream, first], **norm)
 
     def product(x: str, name: str, *parts: str) -> str:
-        shape = matrix(name, bits, *(f"{prefix}{part}.weight" for part in parts))
-        return graph.product(x, name, shape, bits, block)
+        sources = [f"{prefix}{part}.weight" for part in parts]
+        values = np.concatenate([weights[source] for source in sources])
+        rounded = compensate(values, products[f"{prefix}{parts[0]}"], bits, block)
+        return graph.product(x, name, store(name, rounded, *sources), bits, block)
 
     def normed(x: str, residual: str, name: str, scale: Vectors) -> tuple[str, str]:
         outputs = [f"{name}.state", "", "", f"{name}.stream"]
@@ -110,7 +125,7 @@ def write_llama(model: PreTrainedModel, path: Path, bits: int, block: int) -> Gr
     head = "embeddings"
     if not config.tie_word_embeddings:
         head = "head"
-        matrix(head, _HEAD_BITS, "lm_head.weight")
+        store(head, quantise(weights["lm_head.weight"], _HEAD_BITS, block), "lm_head.weight")
     graph.product(ends, head, table, _HEAD_BITS, block, "logits")
     graph.output("logits", ["rows", table[0]])
     for i in range(config.num_hidden_layers):

@@ -18,26 +18,20 @@ class Quantised:
     """A matrix [rows, columns] in blocks along its columns: weight = scale * (code - 2^(bits-1)).
 
     Attributes:
-        codes: Uint8 [rows, blocks, block * bits / 8]; two codes a byte at 4 bits, low one first.
+        codes: Uint8 [rows, blocks, block], each below 2^bits.
         scales: Float16 [rows, blocks].
-        bits: 4 or 8.
-        block: Columns of a block.
+        bits: 4, 5, 6 or 8.
     """
 
     codes: npt.NDArray[np.uint8]
     scales: npt.NDArray[np.float16]
     bits: int
-    block: int
 
     def restored(self) -> Vectors:
         """The weights that the codes stand for, float32 [rows, columns]."""
-        codes = self.codes
-        if self.bits == 4:
-            halves = np.stack([codes & np.uint8(15), codes >> np.uint8(4)], axis=-1)
-            codes = halves.reshape(*codes.shape[:2], -1)
-        centred = codes.astype(np.float32) - np.float32(1 << (self.bits - 1))
+        centred = self.codes.astype(np.float32) - np.float32(1 << (self.bits - 1))
         weights: Vectors = centred * self.scales.astype(np.float32)[..., None]
-        return weights.reshape(len(codes), -1)
+        return weights.reshape(len(self.codes), -1)
 
 
 def quantise(weights: Vectors, bits: int, block: int) -> Quantised:
@@ -45,7 +39,7 @@ def quantise(weights: Vectors, bits: int, block: int) -> Quantised:
 
     Args:
         weights: Float32 [rows, columns].
-        bits: 4 or 8.
+        bits: 4, 5, 6 or 8.
         block: Columns of a block; must divide the columns.
 
     Returns:
@@ -59,7 +53,7 @@ def quantise(weights: Vectors, bits: int, block: int) -> Quantised:
     codes = np.zeros(blocks.shape, np.uint8)
     scales = np.ones((*blocks.shape[:2], 1), np.float16)
     least = np.full((*blocks.shape[:2], 1), np.inf, np.float32)
-    for factor in _RANGES if bits == 4 else (1.0,):
+    for factor in _RANGES if bits < 8 else (1.0,):
         scale = (widest * factor).astype(np.float16)
         scale[scale == 0] = np.float16(1e-7)
         centred = np.clip(np.rint(blocks / scale.astype(np.float32)), -half, half - 1)
@@ -68,6 +62,4 @@ def quantise(weights: Vectors, bits: int, block: int) -> Quantised:
         least = np.where(better, lost, least)
         scales = np.where(better, scale, scales)
         codes = np.where(better, (centred + half).astype(np.uint8), codes)
-    if bits == 4:
-        codes = codes[..., 0::2] | (codes[..., 1::2] << np.uint8(4))
-    return Quantised(codes, scales[..., 0], bits, block)
+    return Quantised(codes, scales[..., 0], bits)

@@ -28,7 +28,7 @@ def torch_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def export(torch_folder, queries):
-    return export_checkpoint(torch_folder, torch_folder.with_name("exported"), queries)
+    return export_checkpoint(torch_folder, torch_folder.with_name("exported"), queries, queries[:4])
 
 
 @pytest.fixture(scope="session")

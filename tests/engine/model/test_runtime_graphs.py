@@ -18,13 +18,14 @@ from engine.model.runtimes.reasoner import RuntimeReasoner
 from engine.model.sampling import Sampling
 
 
-@pytest.fixture(scope="module", params=[4, 8])
-def pair(request, on_torch, exactly, tmp_path_factory):
+@pytest.fixture(scope="module", params=[4, 5, 6, 8])
+def pair(request, on_torch, exactly, queries, tmp_path_factory):
     """The reasoner on torch with rounded weights, and its graph."""
     folder = tmp_path_factory.mktemp("graphs")
     original = on_torch.towers.reasoner
     model = copy.deepcopy(original.model)
-    write_llama(model, folder / "model.onnx", request.param, 32)
+    sequences = original.framing.prompts(queries)
+    write_llama(model, folder / "model.onnx", sequences, request.param, 32)
     session = onnxruntime.InferenceSession(exactly(folder / "model.onnx", folder / "exact.onnx"))
     rounded = Reasoner(model, original.tokenizer, on_torch.config)
     return rounded, RuntimeReasoner(CausalLM(session, 512), original.framing)
@@ -68,7 +69,7 @@ def test_rows_that_stay_keep_their_logits(pair, queries):
 def test_int8_products_stay_close(pair, queries, on_torch, tmp_path):
     _, runtime = pair
     model = copy.deepcopy(on_torch.towers.reasoner.model)
-    write_llama(model, tmp_path / "model.onnx", 8, 32)
+    write_llama(model, tmp_path / "model.onnx", runtime.framing.prompts(queries), 8, 32)
     lm = CausalLM(onnxruntime.InferenceSession(tmp_path / "model.onnx"), 512)
     prompts = runtime.framing.prompts(queries)
     found = Rows(lm, prompts, room=1).logits
@@ -95,10 +96,10 @@ def test_an_encoder_has_the_vectors_of_torch(on_torch, exactly, queries, tmp_pat
 def test_another_architecture_is_refused(tmp_path):
     model, _ = load_causal_lm(tiny_lm(tmp_path, "qwen2"), "cpu", "auto")
     with pytest.raises(ModelError, match="Qwen2ForCausalLM") as raised:
-        write_llama(model, tmp_path / "model.onnx", 4, 32)
+        write_llama(model, tmp_path / "model.onnx", [[1, 2]], 4, 32)
     assert "torch" in raised.value.remedy
 
 
 def test_blocks_that_do_not_divide_are_refused(on_torch, tmp_path):
     with pytest.raises(ModelError, match="32 not by 24"):
-        write_llama(on_torch.towers.reasoner.model, tmp_path / "model.onnx", 4, 24)
+        write_llama(on_torch.towers.reasoner.model, tmp_path / "model.onnx", [[1, 2]], 4, 24)
