@@ -52,7 +52,7 @@ lrem-small: $(VENV)/dev  ## train the checkpoint that ships again: hours on two 
 	$(BIN)/lrem train cold-start $(RUNS)/trimmed --recipe $(SMALL)/cold_start.toml --out $(RUNS)/cold
 	$(BIN)/lrem train rl $(RUNS)/cold/model $(SMALL)/data/rl.parquet \
 		--recipe $(SMALL)/rl.toml --out $(RUNS)/rl
-	$(BIN)/lrem model export $(RUNS)/rl/model $(RUNS)/lrem-small
+	$(BIN)/lrem model export $(RUNS)/rl/model $(RUNS)/lrem-small --bits 4
 
 clean:
 	rm -rf $(VENV) build *.egg-info base lrem.db
