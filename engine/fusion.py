@@ -89,13 +89,13 @@ class Fusion:
             return {c.id: 1 / (self.k + rank) for rank, c in enumerate(candidates, start=1)}, 0.0
         scores = [candidate.score for candidate in candidates]
         worst, best = min(scores), max(scores)
-        if worst == best:
-            # Nothing tells them apart, but a product found is worth more than one not found.
-            return dict.fromkeys((candidate.id for candidate in candidates), 1.0), 0.0
         origin, spread = worst, best - worst
         if self.method == "zscore":
             origin = math.fsum(scores) / len(scores)
             spread = math.sqrt(math.fsum((score - origin) ** 2 for score in scores) / len(scores))
+        if worst == best or spread == 0:  # squares of the smallest numbers vanish
+            # Nothing tells them apart, but a product found is worth more than one not found.
+            return dict.fromkeys((candidate.id for candidate in candidates), 1.0), 0.0
         return {c.id: (c.score - origin) / spread for c in candidates}, (worst - origin) / spread
 
 

@@ -169,7 +169,9 @@ def test_the_gate_decides_query_by_query(engine):
     assert [r.reasoned for r in results] == [True, False, False, True]
     for result in results:
         way = "always" if result.reasoned else "never"
-        assert result.hits == engine.search(result.query, reason=way).hits
+        # Scores may differ in their last digits: a batch is another matrix product.
+        alone = engine.search(result.query, reason=way)
+        assert [hit.id for hit in result.hits] == [hit.id for hit in alone.hits]
         assert result.reason_note.startswith("reasoned: " if result.reasoned else "not reasoned: ")
         assert ("a long query" if result.reasoned else "a short query") in result.reason_note
         assert (result.reason_score >= 0.5) == result.reasoned

@@ -95,9 +95,11 @@ def test_one_route_alone_keeps_its_order(ids):
 
 SCORED = st.dictionaries(
     st.sampled_from("abc"),
-    st.lists(st.tuples(IDS, st.floats(-5, 50)), unique_by=lambda pair: pair[0], max_size=20).map(
-        lambda pairs: [Candidate(*pair) for pair in sorted(pairs, key=lambda pair: -pair[1])]
-    ),
+    st.lists(
+        st.tuples(IDS, st.integers(-40, 400).map(lambda n: n / 8)),
+        unique_by=lambda pair: pair[0],
+        max_size=20,
+    ).map(lambda pairs: [Candidate(*pair) for pair in sorted(pairs, key=lambda pair: -pair[1])]),
     max_size=3,
 )
 WEIGHTS = st.dictionaries(st.sampled_from("abc"), st.sampled_from([0.0, 0.25, 1.0, 2.0]))

@@ -63,10 +63,11 @@ def test_json_is_the_report_and_nothing_else(source, lrem_index, checkpoint):
     assert (report["new"], report["unchanged"]) == (0, N)
 
 
-def test_without_any_checkpoint_it_says_how_to_get_one(source, lrem_index):
-    result = lrem_index(source, model=None, code=1)
-    assert "lrem model init" in result.stderr
-    assert "Traceback" not in result.output
+def test_without_any_checkpoint_the_one_that_ships_is_used_and_named(source, lrem_index):
+    result = lrem_index(source, model=None)
+    assert "lrem-small on cpu" in result.stderr
+    with Store("lrem.db") as store:
+        assert store.open("products").manifest.model_source == "lrem-small"
 
 
 def test_columns_are_mapped_by_hand(here, lrem_index):

@@ -192,7 +192,7 @@ def test_a_query_without_item_is_no_dev_query(world, separate, tmp_path):
 
 def test_a_cot_that_cannot_fit_is_named(world, separate, tmp_path):
     text = SEPARATE.replace("max_thought_tokens = 24", "max_thought_tokens = 1")
-    assert "longer than 1 tokens" in faulty(world, separate, tmp_path, text)
+    assert "more than 1 tokens" in faulty(world, separate, tmp_path, text)
 
 
 def test_a_loss_gone_wrong_stops_the_run(world, separate, tmp_path):
