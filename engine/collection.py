@@ -23,6 +23,7 @@ from engine.schema import (
     PRODUCT_FIELDS,
     SPARSE,
     ItemRow,
+    check_finite,
     from_record,
     messages,
     to_record,
@@ -34,16 +35,15 @@ MAX_RESULTS = 16_384
 _IDS_A_CALL = 1_000
 _QUERIES_A_CALL = 128
 MIN_EF = 256
-"""HNSW's search breadth at least, and otherwise four times k: so broad, recall@100 against exact
-search stays above 0.99."""
+"""HNSW's search breadth at least, else 4 k: recall@100 against exact search stays above 0.99."""
 _MAX_EF = 32_768
 
 
 class Collection:
     """A collection of encoded products and its manifest; made by :class:`engine.store.Store`.
 
-    Threads may share it for reading; one writer at a time. On Milvus Lite the first search builds a
-    replica in memory, and another one after every write; a server answers searches itself.
+    Threads may share it for reading; one writer at a time. On Milvus Lite the first search, and the
+    first after a write, builds a replica in memory.
 
     Attributes:
         name: Its name, or the alias it was opened by.
@@ -64,7 +64,7 @@ class Collection:
         self.has_text_search = has_text_search
         self._client = client
         self._lite = lite
-        self._replica = ReplicaSearcher(lite, name) if lite is not None else None
+        self._replica = ReplicaSearcher(lite, name) if lite else None
         self._index = CollectionIndex(client, name, manifest, has_text_search, lite)
 
     def check(
@@ -131,15 +131,9 @@ class Collection:
 
     @property
     def replica_note(self) -> str | None:
-        """Which index in memory answers searches, for a person; None where Milvus answers itself.
-
-        On Milvus Lite the first search after a write builds it; before there is none either.
-
-        Raises:
-            StoreError: The collection was dropped.
-        """
-        replica = self._replica.current if self._replica is not None else None
-        return replica.note if replica is not None else None
+        """What answers for Milvus Lite, in words; None on a server, and until a search needs it."""
+        replica = self._replica.current if self._replica else None
+        return replica.note if replica else None
 
     def size_bytes(self) -> int | None:
         """Size on disk in bytes; None on a server, which does not tell."""
@@ -156,21 +150,14 @@ class Collection:
             StoreError: A vector has NaN or infinity in it, or Milvus refuses a row.
         """
         unique = {row.product.id: row for row in rows}
-        self._check_vectors(list(unique.values()))
-        with nullcontext() if self._lite is None else self._lite.writes:
+        for row in unique.values():
+            if row.vector.shape != (self.manifest.dimension,):
+                self.check(dimension=row.vector.shape[-1] if row.vector.ndim else 0)
+        check_finite(unique.values())
+        with self._lite.writes if self._lite is not None else nullcontext():
             for records in messages(to_record(r, self.has_text_search) for r in unique.values()):
                 with milvus_call(f"store {len(records)} products in {self.name}"):
                     self._client.upsert(self.name, records)
-
-    def _check_vectors(self, rows: Sequence[ItemRow]) -> None:
-        for row in rows:
-            if row.vector.shape != (self.manifest.dimension,):
-                self.check(dimension=row.vector.shape[-1] if row.vector.ndim else 0)
-            if not np.isfinite(row.vector).all():
-                raise StoreError(
-                    f"The vector of product {row.product.id!r} holds NaN or infinity.",
-                    "The checkpoint is damaged or its dtype overflows: try --dtype float32.",
-                )
 
     def content_hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """Look up which products are stored, and as what.
@@ -201,7 +188,7 @@ class Collection:
         Raises:
             StoreError: Milvus did not answer.
         """
-        if self._replica is not None and (replica := self._replica.current) is not None:
+        if self._replica and (replica := self._replica.current):
             return replica.fetch(ids, vectors)
         fields = [*PRODUCT_FIELDS, DENSE] if vectors else [*PRODUCT_FIELDS]
         return {record["id"]: from_record(record) for record in self._get(ids, fields)}
@@ -229,8 +216,7 @@ class Collection:
             k: Candidates a vector, at most 16,384.
             filter: Milvus expression; only products it holds for are candidates.
             ef: HNSW's search breadth, at least k: broader finds more of the nearest and takes
-                longer. None: 4 k, but at least ``MIN_EF``. On Milvus Lite there is no graph; what
-                is nearest there is found to 99.9% or better.
+                longer. None: 4 k, but at least ``MIN_EF``. Milvus Lite's replica needs none.
 
         Returns:
             n lists of at most k candidates, best first; a score is the cosine.
@@ -243,7 +229,7 @@ class Collection:
         if len(vectors) == 0:
             return []
         self.check(dimension=vectors.shape[1])
-        if self._replica is not None:
+        if self._replica:
             return self._replica.get().search_dense(vectors, k, filter)
         breadth = min(max(4 * k, MIN_EF), _MAX_EF) if ef is None else ef
         found = self._search(DENSE, list(vectors), k, filter, self._index.search_params(breadth))
@@ -273,7 +259,7 @@ class Collection:
                 "2.5 and computes no BM25.",
                 "Search with --route dense, or use a Milvus server of version 2.5 or later.",
             )
-        if self._replica is not None:
+        if self._replica:
             return self._replica.get().search_text(queries, k, filter)
         found = self._search(SPARSE, list(queries), k, filter, {})
         return [[Candidate(hit["id"], hit["distance"]) for hit in hits] for hits in found]
@@ -296,19 +282,14 @@ class Collection:
             yield from found
 
     def index_state(self) -> IndexState:
-        """How much of the collection its dense index covers.
-
-        Raises:
-            StoreError: Milvus cannot tell.
-        """
+        """How much of the collection its dense index covers; raises StoreError as :meth:`count`."""
         with milvus_call(f"describe the index of {self.name}"):
             return self._index.state()
 
     def build_index(self) -> None:
         """Index every row stored so far, load the collection, and make sure that it is so.
 
-        Only rows not covered yet are indexed, but Milvus Lite indexes a whole segment (up to
-        100,000 rows) anew when it merges small ones into it.
+        Only rows not covered yet are indexed, and what Milvus Lite merges with them.
 
         Raises:
             StoreError: Milvus did not build the index, or it does not cover every row.

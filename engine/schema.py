@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.product import Product
+from engine.errors import StoreError
 
 TEXT_FIELDS = ("title", "brand", "category", "description", "currency", "url", "image_url")
 PRODUCT_FIELDS = ("id", *TEXT_FIELDS, "price", "attributes", "metadata")
@@ -91,6 +92,20 @@ def build_schema(client: Any, dimension: int, modern: bool) -> Any:
         )
     )
     return schema
+
+
+def check_finite(rows: Iterable[ItemRow]) -> None:
+    """Refuse vectors that Milvus would take and never find.
+
+    Raises:
+        StoreError: A vector holds NaN or infinity.
+    """
+    for row in rows:
+        if not np.isfinite(row.vector).all():
+            raise StoreError(
+                f"The vector of product {row.product.id!r} holds NaN or infinity.",
+                "The checkpoint is damaged or its dtype overflows: try --dtype float32.",
+            )
 
 
 def to_record(row: ItemRow, modern: bool) -> dict[str, Any]:
