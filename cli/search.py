@@ -137,6 +137,8 @@ def search(
                 diversify=diversify,
                 explain=explain,
             )
+            if not (as_json or answered) and (note := engine.collection.replica_note):
+                err.print(note, style="dim", highlight=False)
             for result in results:
                 if as_json:
                     print_json(to_dict(result))
