@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
@@ -66,7 +67,10 @@ def rl(
     """
     from training.rl.run import train_rl
 
-    err.print(f"{checkpoint} -> {out_dir / 'model'}, recipe {recipe}", style="dim", highlight=False)
+    if _speaks():
+        err.print(
+            f"{checkpoint} -> {out_dir / 'model'}, recipe {recipe}", style="dim", highlight=False
+        )
     try:
         with _progress() as progress:
             report = train_rl(
@@ -80,10 +84,17 @@ def rl(
     except KeyboardInterrupt:
         err.print("Run the same command again to continue.", highlight=False)
         raise
+    if not _speaks():
+        return
     if as_json:
         print_json(report.to_dict())
     else:
         render(report)
+
+
+def _speaks() -> bool:
+    """Of the processes that torchrun starts, the first one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
@@ -105,6 +116,7 @@ def _progress() -> Iterator[Callable[[str, int, int, Mapping[str, float]], None]
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=err,
+        disable=not _speaks(),
     ) as bars:
         task = bars.add_task("rl", total=None, numbers="")
 

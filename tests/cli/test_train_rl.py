@@ -62,3 +62,19 @@ def test_an_error_says_what_to_do_next(command, tmp_path):
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 1
     assert "lrem train triples" in done.output
+
+
+@pytest.mark.slow
+def test_torchrun_trains_on_several_processes(command, tmp_path):
+    run = tmp_path / "run"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "cli"]
+    done = subprocess.run(
+        [*torchrun, *command[:7], str(run), *command[8:], "--json"],
+        env={**os.environ, "PYTHONPATH": REPOSITORY, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)  # one of them speaks
+    assert report["steps"] == 8
+    assert (run / "checkpoint-8" / "rng_state_1.pth").is_file()

@@ -80,8 +80,8 @@ class RunFolder:
             )
 
     def clean(self) -> None:
-        """Delete what a kill left half written: states, and checkpoints on their way."""
-        for stray in [*self.path.glob(".checkpoint-*"), *self.path.glob(".model-*")]:
+        """Delete what a kill left half written: states, and a checkpoint on its way."""
+        for stray in self.path.glob(".model-*"):
             shutil.rmtree(stray, ignore_errors=True)
         for state in self._states():
             if not _whole(state):

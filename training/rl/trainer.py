@@ -26,6 +26,7 @@ from training.rl.sampling import Sampler
 from training.rl.weights import load_weights, save_weights
 
 BEST_METRIC = "eval_recall@10"
+WEIGHTS = "model"
 
 
 class RlTrainer(MeasuredTrainer):
@@ -170,10 +171,11 @@ class RlTrainer(MeasuredTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         if self.args.should_save and output_dir is not None:
-            save_weights(self._lrem, Path(output_dir), self._lrem.config)
+            # In a folder of its own: other processes leave their states beside it meanwhile.
+            save_weights(self._lrem, Path(output_dir) / WEIGHTS, self._lrem.config)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        load_weights(self._lrem, Path(resume_from_checkpoint))
+        load_weights(self._lrem, Path(resume_from_checkpoint) / WEIGHTS)
 
     def _rolled_out(self, queries: list[OwnedQuery]) -> Rollout:
         number = self.state.global_step // self._recipe.updates
