@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.model.reasoner import Reasoner
 
 BLOCK = 32
-BITS = 5
+BITS = 4
 """Of the reasoner's layers, where nothing else is asked for."""
 
 

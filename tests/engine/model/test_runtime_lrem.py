@@ -117,7 +117,7 @@ def test_show_describes_it(export, exported):
     summary = describe(export.directory)
     assert summary.fingerprint == exported.fingerprint
     towers = {tower.folder: tower for tower in summary.towers}
-    assert towers["reasoner"].dtype == "int5, int6"
+    assert towers["reasoner"].dtype == "int4, int6"
     assert towers["embedder"].dtype == "int6, int8"
     assert all(tower.parameters > 10_000 for tower in towers.values())
     assert set(summary.special_tokens) == {"<think>", "</think>", "<emb>"}
