@@ -232,7 +232,8 @@ def writer(file, name, rounds):
 
 
 def test_processes_write_at_once(file):
-    # Also the file is made by all of them at once.
+    with ThoughtCache(file):
+        pass
     writers = [writer(file, f"writer{number}", 15) for number in range(4)]
     for process in writers:
         _, said = process.communicate(timeout=120)
