@@ -74,10 +74,10 @@ def test_the_rank_of_own_items_rises_with_practice(run, recipe, separate, tmp_pa
     assert mean(logged, "entropy", last) < mean(logged, "entropy", first)
 
 
-def test_a_reward_for_empty_thoughts_teaches_empty_thoughts(run, recipe, shared, tmp_path):
+def test_a_reward_for_empty_thoughts_teaches_empty_thoughts(run, recipe, separate, tmp_path):
     practice = {"steps": 12, "batch": 8, "group": 8, "learning_rate": 1e-2, "eval_steps": 12}
     path = recipe("length = 0", save_steps=12, **practice)
-    _, logged = run(practised(shared, tmp_path / "practised"), path)
+    _, logged = run(practised(separate, tmp_path / "practised"), path)
     assert mean(logged, "empty", range(9, 13)) > mean(logged, "empty", range(1, 4)) + 0.1
 
 
