@@ -6,8 +6,9 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from engine.errors import CacheError
 
@@ -58,9 +59,9 @@ def connect(path: Path) -> sqlite3.Connection:
         sqlite3.Error: It is damaged, or cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
+    if not path.exists():
+        _make_file(path)
+    connection = _open(path)
     try:
         _is_ours(connection, path)  # before anything is written
         _write_ahead(connection)
@@ -73,6 +74,27 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+
+
+def _make_file(path: Path) -> None:
+    """Make the file beside its place and link it there: no process ever sees half of its tables."""
+    made = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with closing(_open(made)) as connection:
+            _write_ahead(connection)
+            with transaction(connection):
+                _make(connection)
+        # Another process was first, or the file system has no links: then it is made in its place.
+        with suppress(OSError):
+            os.link(made, path)
+    finally:
+        remove(made)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -170,13 +170,20 @@ class Retriever:
             Found(
                 query,
                 {route.name: {**before, **answer}[route.name] for route in asked.reasoned},
-                one.decision,
+                self._noted(one.decision, asked),
                 timing,
             )
             for query, before, answer, one, timing in zip(
                 queries, known, answers, found, timings, strict=True
             )
         ]
+
+    def _noted(self, decision: Decision, asked: Asked) -> Decision:
+        """Say where a thought is not kept: else nobody sees why every search takes its time."""
+        if asked.thoughts is not None or self.cache is None or self.cache.problem is None:
+            return decision
+        why = f"{decision.why}; the thought was not cached: {self.cache.problem}"
+        return replace(decision, why=why)
 
     def _think(
         self, asked: Asked, queries: list[EncodedQuery], timings: list[dict[str, float]]

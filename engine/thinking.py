@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from engine.cache_key import decoding_settings
+from engine.cache_key import decoding_settings, distinct, normalise
 from engine.results import Thought
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ def think(
     lrem: LREM, cache: ThoughtCache | None, queries: Sequence[str]
 ) -> tuple[list[Thought], Embedded]:
     """Look the thoughts of queries up, and write the missing ones in one batch.
+
+    Spellings of a query in one batch share a thought, as they do in the cache
+    (:func:`engine.cache_key.normalise`).
 
     Args:
         lrem: A checkpoint that can reason.
@@ -38,18 +41,21 @@ def think(
     settings = decoding_settings(lrem)
     if cache is not None:
         known = cache.get_many(queries, lrem.fingerprint, settings)
-    missing = list(dict.fromkeys(q for q, t in zip(queries, known, strict=True) if t is None))
-    written: dict[str, Thought] = {}
+    missing = distinct(q for q, t in zip(queries, known, strict=True) if t is None)
+    thoughts: list[Thought] = []
     vectors: Embedded = {}
     if missing and lrem.config.towers == "shared":
         thoughts, matrix = lrem.reason_and_embed(missing)
-        written = dict(zip(missing, thoughts, strict=True))
-        vectors = {(q, written[q].text): vector for q, vector in zip(missing, matrix, strict=True)}
+        vectors = {
+            (query, thought.text): vector
+            for query, thought, vector in zip(missing, thoughts, matrix, strict=True)
+        }
     elif missing:
-        written = dict(zip(missing, lrem.reason(missing), strict=True))
-    if cache is not None and written:
-        cache.put_many(list(written), list(written.values()), lrem.fingerprint, settings)
-    return [t or written[q] for q, t in zip(queries, known, strict=True)], vectors
+        thoughts = lrem.reason(missing)
+    if cache is not None and missing:
+        cache.put_many(missing, thoughts, lrem.fingerprint, settings)
+    written = {normalise(q): thought for q, thought in zip(missing, thoughts, strict=True)}
+    return [t or written[normalise(q)] for q, t in zip(queries, known, strict=True)], vectors
 
 
 def embed(

@@ -20,6 +20,7 @@ from transformers import (
 from engine.model.device import MIN_GAIN, bfloat16_gain
 from engine.model.loading import quiet
 from training.recipe import Optimiser
+from training.run_folder import is_whole
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """Called with the stage's name, steps done, steps in all, and the latest logged numbers."""
@@ -72,7 +73,7 @@ def last_checkpoint(run: Path) -> str | None:
         Its path, or None: start at the beginning.
     """
     found = sorted(run.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-    whole = [path for path in found if (path / "trainer_state.json").is_file()]
+    whole = [path for path in found if is_whole(path)]
     for path in set(found) - set(whole):
         shutil.rmtree(path)
     return str(whole[-1]) if whole else None

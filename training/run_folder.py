@@ -1,4 +1,4 @@
-"""What a run of several stages leaves behind, so that a stage that is done is not done again."""
+"""What a run leaves behind, so that nothing that is done is done again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,23 @@ from pathlib import Path
 from typing import Any
 
 RESULT_FILE = "result.json"
+STATE_FILE = "trainer_state.json"
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether no kill interrupted the writing of a Trainer's checkpoint.
+
+    Args:
+        checkpoint: Its directory; the Trainer writes its state last.
+
+    Returns:
+        False if the state is missing or cut short.
+    """
+    try:
+        json.loads((checkpoint / STATE_FILE).read_text())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def stage_result(folder: Path, train: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -232,8 +232,7 @@ def writer(file, name, rounds):
 
 
 def test_processes_write_at_once(file):
-    with ThoughtCache(file):
-        pass
+    # Also the file is made by all of them at once.
     writers = [writer(file, f"writer{number}", 15) for number in range(4)]
     for process in writers:
         _, said = process.communicate(timeout=120)

@@ -240,6 +240,24 @@ def test_explaining_changes_no_hit(engine):
             assert "explain" in b.timings_ms
 
 
+def test_spellings_in_one_batch_share_a_thought(engine):
+    first, second = engine.search_many(["Steel box", "steel  BOX"], reason="always")
+    assert first.thought == second.thought == engine.search("Steel box", reason="always").thought
+
+
+def test_a_cache_that_does_not_work_is_said(folder, engine, tmp_path):
+    file = tmp_path / "thoughts.db"
+    file.write_bytes(b"no database at all, but longer than a header of a hundred bytes" * 4)
+    with (
+        ThoughtCache(file) as cache,
+        Engine.open(str(folder / "test.db"), "products", lrem=engine.lrem, cache=cache) as cached,
+    ):
+        result = cached.search("steel box", reason="always")
+    assert result.hits
+    assert "not cached: " in result.reason_note
+    assert str(file) in result.reason_note
+
+
 def test_a_hit_says_what_pulled_it(engine):
     thought = Thought(("waterproof tackle box", "led bulb"))
     result = engine.search("Steel box", k=30, thought=thought, explain=True)

@@ -146,6 +146,8 @@ def test_a_killed_run_continues_to_the_same_checkpoint(world, separate, tmp_path
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (run / "model").exists()
+    (states / "checkpoint-999").mkdir()
+    (states / "checkpoint-999/trainer_state.json").write_text('{"best_metric": 0.')
     again = cold_start(separate, path, run, quiet)
     assert LREM.from_pretrained(again.model).fingerprint == (
         LREM.from_pretrained(whole.model).fingerprint

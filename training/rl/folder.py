@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
+from training.run_folder import is_whole
 
 RECIPE_FILE = "recipe.toml"
 INPUTS_FILE = "inputs.json"
-STATE_FILE = "trainer_state.json"
 
 
 def sha256(path: str | Path) -> str:
@@ -84,7 +84,7 @@ class RunFolder:
         for stray in self.path.glob(".model-*"):
             shutil.rmtree(stray, ignore_errors=True)
         for state in self._states():
-            if not _whole(state):
+            if not is_whole(state):
                 shutil.rmtree(state, ignore_errors=True)
 
     def newest_state(self) -> Path | None:
@@ -93,18 +93,9 @@ class RunFolder:
         Returns:
             Its directory; None if there is no whole one.
         """
-        return next((state for state in self._states() if _whole(state)), None)
+        return next((state for state in self._states() if is_whole(state)), None)
 
     def _states(self) -> list[Path]:
         """Newest first."""
         found = [path for path in self.path.glob("checkpoint-*") if path.name[11:].isdecimal()]
         return sorted(found, key=lambda path: -int(path.name[11:]))
-
-
-def _whole(state: Path) -> bool:
-    """The Trainer writes this file last."""
-    try:
-        json.loads((state / STATE_FILE).read_text())
-    except (OSError, ValueError):
-        return False
-    return True
