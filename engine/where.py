@@ -4,11 +4,12 @@ A clause compares a field of the products (see :mod:`engine.where_parse` for how
 
     price < 50                  price between 10 and 20         price is null
     brand = Makita              brand in (Makita, Bosch)        brand != "O'Neil & Sons"
-    category ^= "Tools > Drills"                                title like "%drill%"
+    category under ("Tools > Drills", Garden)                   title like "%drill%"
     attributes.color = red      metadata.stock > 0              metadata."In Shop" >= 2024-01-01
 
-- ``^=`` is "begins with". In a ``like`` pattern ``%`` stands for any text; there is no other
-  wildcard. Milvus before 2.4 knows ``%`` only at the end. Upper and lower case differ.
+- ``^=`` is "begins with". A category is under itself and every path that leads to it. In a
+  ``like`` pattern ``%`` stands for any text; there is no other wildcard. Milvus before 2.4 knows
+  ``%`` only at the end. Upper and lower case differ.
 - A product that lacks the field fulfils no clause about it but ``is null``: ``brand != Makita``
   finds products of other brands, not those without one. Empty text is an absent value, except in
   ``metadata``.
@@ -58,7 +59,7 @@ class _Field:
     nullable: bool
 
 
-def compile_where(clauses: Sequence[str] | str, *, nullable: bool = True) -> str:
+def compile_where(clauses: Sequence[str] | str, *, nullable: bool = True, without: str = "") -> str:
     """Compile filter clauses to a Milvus expression.
 
     Args:
@@ -66,6 +67,7 @@ def compile_where(clauses: Sequence[str] | str, *, nullable: bool = True) -> str
             do not know with :func:`quoted`.
         nullable: Whether the collection has nullable fields: those of Milvus Lite and of servers
             from 2.5 on have (``Collection.has_text_search``). Older ones hold empty values.
+        without: Field of a product whose comparisons are left out.
 
     Returns:
         The expression, every comparison in parentheses; "" for no clause.
@@ -76,7 +78,8 @@ def compile_where(clauses: Sequence[str] | str, *, nullable: bool = True) -> str
     """
     texts = [clauses] if isinstance(clauses, str) else clauses
     comparisons = [comparison for text in texts for comparison in parse_clause(text)]
-    return _joined("and", [_compile(comparison, nullable) for comparison in comparisons])
+    compiled = [_compile(one, nullable) for one in comparisons if one.path[0] != without]
+    return _joined("and", compiled)
 
 
 def quoted(text: str) -> str:
@@ -105,6 +108,9 @@ def _compile(comparison: Comparison, nullable: bool) -> str:
         return _among(field, [literal for group in literals for literal in group])
     if operator in ("!=", "not in"):
         return _others(field, [literal for group in literals for literal in group])
+    if operator == "under":
+        below = [_begins_with(field, f"{value.text} > ") for value in comparison.values]
+        return f"{_among(field, [own for (own,) in literals])} or {_joined('or', below)}"
     if operator == "^=":
         return _begins_with(field, comparison.values[0].text)
     if operator == "like":
@@ -161,6 +167,9 @@ def _check_operator(comparison: Comparison, field: _Field) -> None:
     if field.holds == "number" and operator in _TEXTUAL:
         problem = f"{field.name} is a number, and {operator} compares text"
         remedy = f"Write for instance: {field.name} between 10 and 20"
+    elif operator == "under" and field.name != "category":
+        problem = "Only a category is under another"
+        remedy = 'Compare the beginning of a text with ^=, as in title ^= "Cordless".'
     elif field.holds in ("text", "attribute") and operator in _ORDER:
         problem = f"{'.'.join(comparison.path)} is text, which has no order"
         remedy = "Compare it with = != in ^= or like."

@@ -1,8 +1,8 @@
 """Filter clauses as text, such as ``brand in (Makita, Bosch)``, into comparisons.
 
     clause      comparison { "and" comparison }
-    comparison  field operator value, field [not] in (value, ...), field between value and value,
-                field is [not] null
+    comparison  field operator value, field [not] in (value, ...), field under (value, ...),
+                field between value and value, field is [not] null
     field       a name, with keys behind dots: price, attributes.color, metadata."Drive Type"
     value       one bare word, or text in double or single quotes; in quotes a backslash goes
                 before a quote or a backslash and before nothing else
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from engine.errors import WhereError
 
 _OPERATORS = re.compile(
-    r"==|=|!=|<=|>=|<|>|\^=|not\s+in\b|in\b|between\b|like\b|is\s+not\s+null\b|is\s+null\b",
+    r"==|=|!=|<=|>=|<|>|\^=|not\s+in\b|in\b|under\b|between\b|like\b|is\s+not\s+null\b|is\s+null\b",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -55,7 +55,7 @@ class Comparison:
     Attributes:
         path: The field's name, then keys inside it.
         operator: ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``^=``, ``in``, ``not in``,
-            ``between``, ``like``, ``is null`` or ``is not null``.
+            ``under``, ``between``, ``like``, ``is null`` or ``is not null``.
         values: Two for ``between``, none for the tests for null, one or more for the lists.
         clause: The text it was read from.
         at: Position of the field.
@@ -149,7 +149,7 @@ class _Reader:
         if not operator:
             raise self._fault(
                 "An operator should stand here",
-                "The operators are = != < <= > >= ^= (begins with), in (...), not in (...), "
+                "The operators are = != < <= > >= ^= (begins with), in (...), not in (...), under, "
                 "between ... and ..., like, is null, is not null.",
             )
         values = self._values(operator)
@@ -185,7 +185,8 @@ class _Reader:
     def _values(self, operator: str) -> tuple[Value, ...]:
         if operator.endswith("null"):
             return ()
-        if operator.endswith("in"):
+        listed = operator == "under" and self._clause.startswith("(", self.at)
+        if operator.endswith("in") or listed:
             return self._list()
         first = self._value()
         if operator != "between":

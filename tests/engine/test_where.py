@@ -305,6 +305,25 @@ def test_quoted_text_is_found_and_nothing_else(shop):
         assert shop.find(f"{field} = {quoted(text)}") == wanted
 
 
+def test_a_category_is_under_its_ancestors_and_itself(shop):
+    paths = ("Tools", "Tools > Drills", 'x" or 1==1')
+    for chosen in [*((path,) for path in paths), paths[1:]]:
+        wanted = {
+            p.id
+            for p in shop.products
+            if p.category and any(f"{p.category} > ".startswith(f"{path} > ") for path in chosen)
+        }
+        listed = ", ".join(map(quoted, chosen))
+        assert shop.find(f"category under ({listed})") == wanted
+        assert len(chosen) > 1 or shop.find(f"category under {listed}") == wanted
+
+
+def test_comparisons_of_a_field_can_be_left_out():
+    clauses = ["brand = Makita and price < 50", "brand != Bosch"]
+    assert compile_where(clauses, without="brand") == compile_where("price < 50")
+    assert compile_where("brand = Makita", without="brand") == ""
+
+
 def test_patterns(shop):
     if not (shop.lite or shop.nullable):
         pytest.skip("Milvus before 2.4 knows % at the end only")
@@ -325,7 +344,23 @@ def test_very_long_values(shop):
 
 
 PIECES = [*FIELDS[:3], "price", "metadata", "attributes", ".", "color", "=", "!=", "<", ">=", "^="]
-PIECES += ["in", "not", "between", "and", "like", "is", "null", "(", ")", ",", '"', "'", "\\", "%"]
+PIECES += [
+    "in",
+    "under",
+    "not",
+    "between",
+    "and",
+    "like",
+    "is",
+    "null",
+    "(",
+    ")",
+    ",",
+    '"',
+    "'",
+    "\\",
+    "%",
+]
 PIECES += ["10", "1e999", "x", "or", "==", "[", "]", "\ud800", "\n", " "]
 
 

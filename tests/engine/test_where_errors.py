@@ -31,6 +31,8 @@ from engine.where_parse import parse_clause
         ('brand = "Makita', "never closed", '"Makita', 'Put "'),
         (r'brand = "a\b"', "backslash goes before", r"\b", r"\\"),
         ("brand > M", "text, which has no order", "> M", "^="),
+        ("brand under Makita", "Only a category", "under", "^="),
+        ("category under (a", "comma or end with a bracket", "", "brand in ("),
         ('brand = ""', "absent value", '""', "brand is null"),
         ("brand = null", "null equals nothing", "null", "brand is null"),
         ("attributes.size < 5", "attributes.size is text", "< 5", "^="),
