@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from catalog.rejects import (
 from catalog.rows import Chunk, Reader, Row
 from catalog.seen import SeenIds
 from catalog.sources import SourceFile, find_files
+from catalog.span import Span, SpanReader
 from catalog.text import parse_id
 from catalog.validate import Validator
 
@@ -70,6 +71,7 @@ class Catalog:
         total_bytes: Of the files as they are stored.
         counts: Of the pass that was begun last.
         rejects: File of the rejected rows; None if none was asked for.
+        readers: Of each file its reader.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Catalog:
         mappings: dict[str, ColumnMapping],
         skipped: list[str],
         rejects: Path | None,
+        taken: Container[str] | None = None,
     ) -> None:
         self.source = source
         self.files = [file for file, _ in readers]
@@ -90,7 +93,9 @@ class Catalog:
         self.total_bytes = sum(file.size for file in self.files)
         self.counts = Counts()
         self.rejects = rejects
-        self._readers = readers
+        self.readers = readers
+        # Ids whose products stand elsewhere; None for a catalog that is whole.
+        self._taken = taken
         self._opening_mappings = dict(mappings)
 
     @classmethod
@@ -134,6 +139,27 @@ class Catalog:
             raise CatalogError(f"{source} is empty.", "Export the catalog again, with its rows.")
         return cls(str(source), readers, mappings, skipped, rejects)
 
+    def part(
+        self,
+        spans: Sequence[Span],
+        mappings: Mapping[str, ColumnMapping],
+        taken: Container[str],
+        rejects: Path | None = None,
+    ) -> Catalog:
+        """Some of its rows as a catalog of their own, which may hold no product at all.
+
+        Args:
+            spans: The rows, one span a file.
+            mappings: File name to its mapping, with every column that its rows bring.
+            taken: Ids of which another part has the first valid row: here they are duplicates.
+            rejects: As for :meth:`open`.
+        """
+        readers: list[tuple[SourceFile, Reader]] = [
+            (self.readers[span.file][0], SpanReader(self.readers[span.file][1], span))
+            for span in spans
+        ]
+        return Catalog(self.source, readers, dict(mappings), [], rejects, taken)
+
     @property
     def mapping(self) -> ColumnMapping:
         """Of the first file; ``mappings`` has each file's."""
@@ -157,17 +183,18 @@ class Catalog:
         """
         counts = self.counts = Counts()
         seen = SeenIds()
+        taken = self._taken or ()
         batch: list[Product] = []
         with RejectsFile(self.rejects) if self.rejects else nullcontext() as rejects_file:
             finished_bytes = 0
-            for file, reader in self._readers:
+            for file, reader in self.readers:
                 validator = Validator(self._opening_mappings[file.name], reader.numeric_text)
                 for chunk in _chunks(file, reader):
                     counts.bytes_read = finished_bytes + chunk.bytes_read
                     for row in chunk.rows:
                         counts.read += 1
                         try:
-                            product = _product(row, validator, seen)
+                            product = _product(row, validator, seen, taken)
                         except RowFault as fault:
                             reject = _reject(file, row, fault, validator.mapping)
                             _count(counts, reject)
@@ -185,7 +212,7 @@ class Catalog:
                 rejects_file.complete()
         if batch:
             yield batch
-        if not counts.accepted:
+        if not counts.accepted and self._taken is None:
             raise self._nothing_accepted()
 
     def _nothing_accepted(self) -> CatalogError:
@@ -212,7 +239,7 @@ def _chunks(file: SourceFile, reader: Reader) -> Iterator[Chunk]:
     rows = 0
     try:
         for chunk in reader.chunks():
-            rows += len(chunk.rows)
+            rows = chunk.rows[-1].number
             yield chunk
     except (OSError, pa.ArrowException) as error:
         raise CatalogError(
@@ -221,11 +248,11 @@ def _chunks(file: SourceFile, reader: Reader) -> Iterator[Chunk]:
         ) from error
 
 
-def _product(row: Row, validator: Validator, seen: SeenIds) -> Product:
+def _product(row: Row, validator: Validator, seen: SeenIds, taken: Container[str]) -> Product:
     if isinstance(row.values, RowFault):
         raise row.values
     product = validator.product(row.values)
-    if not seen.add(product.id):
+    if product.id in taken or not seen.add(product.id):
         column = validator.mapping.fields["id"]
         raise RowFault("duplicate_id", "an earlier row has this id", column, product.id)
     return product

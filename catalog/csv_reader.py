@@ -61,12 +61,15 @@ class CsvReader:
         sample = list(islice(records, _SAMPLE_ROWS))
         self.numeric_text: Mapping[str, re.Pattern[str]] = self._numeric_columns(sample)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the whole file, in order; every call begins again."""
+    def chunks(
+        self, start: int = 0, stop: int | None = None, only: str | None = None
+    ) -> Iterator[Chunk]:
+        """Read rows in order, from the file's beginning: text cannot be entered in the middle."""
         lines = Lines(self._file)
         records = self._records(lines)
         next(records, None)
-        number = 0
+        records = islice(records, start, stop)
+        number = start
         while some := list(islice(records, CHUNK_ROWS)):
             rows = []
             for line, fields in some:

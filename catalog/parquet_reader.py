@@ -42,17 +42,43 @@ class ParquetReader:
             self.columns = unique_names(parquet.schema_arrow.names)
             self.total_rows: int | None = parquet.metadata.num_rows
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the whole file, in order; every call begins again."""
-        number = 0
+    def chunks(
+        self, start: int = 0, stop: int | None = None, only: str | None = None
+    ) -> Iterator[Chunk]:
+        """Read rows in order; only the row groups that hold some of them are touched."""
         with self._open() as parquet:
             total = parquet.metadata.num_rows
-            for batch in parquet.iter_batches(batch_size=CHUNK_ROWS, use_threads=False):
-                rows = []
-                for values in zip(*map(_to_python, batch.columns), strict=True):
-                    number += 1
-                    rows.append(Row(number, None, dict(zip(self.columns, values, strict=True))))
-                yield Chunk(rows, self._file.size * number // total)
+            stop = total if stop is None else min(stop, total)
+            groups, number, end = [], 0, 0
+            for group in range(parquet.metadata.num_row_groups):
+                begin, end = end, end + parquet.metadata.row_group(group).num_rows
+                if begin < stop and end > start:
+                    number = number if groups else begin
+                    groups.append(group)
+            columns = self._one(only, parquet.schema_arrow.names)
+            for batch in parquet.iter_batches(
+                batch_size=CHUNK_ROWS,
+                row_groups=groups,
+                columns=None if columns is None else list(columns),
+                use_threads=False,
+            ):
+                wanted = batch.slice(max(start - number, 0), max(stop - max(start, number), 0))
+                first = max(start, number) + 1
+                number += batch.num_rows
+                rows = [
+                    Row(at, None, dict(zip(columns or self.columns, values, strict=True)))
+                    for at, values in enumerate(
+                        zip(*map(_to_python, wanted.columns), strict=True), first
+                    )
+                ]
+                if rows:
+                    yield Chunk(rows, self._file.size * min(number, stop) // total)
+
+    def _one(self, only: str | None, stored: list[str]) -> tuple[str] | None:
+        """The one column to read, if its name in the file is its own and no other's."""
+        if only is None or stored.count(only) != 1:
+            return None
+        return (only,)
 
     def _open(self) -> Any:
         return pq.ParquetFile(

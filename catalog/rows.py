@@ -51,8 +51,16 @@ class Reader(Protocol):
     total_rows: int | None
     numeric_text: Mapping[str, re.Pattern[str]]
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the whole file, in order; every call begins again."""
+    def chunks(
+        self, start: int = 0, stop: int | None = None, only: str | None = None
+    ) -> Iterator[Chunk]:
+        """Read rows in order; every call begins again.
+
+        Args:
+            start: Rows to pass over.
+            stop: The row to end before, counted from 0; None for the end of the file.
+            only: The one column that is needed; others may be left out.
+        """
         ...
 
 
