@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.fusion import Fusion
     from engine.model import LREM
-    from engine.results import Candidate, Explanation, Hit, RouteRank, SearchResult, Thought
+    from engine.results import (
+        Candidate,
+        Explanation,
+        Facets,
+        FacetValue,
+        Hit,
+        PriceRange,
+        RouteRank,
+        SearchResult,
+        Thought,
+    )
     from engine.store import Collection, CollectionInfo, ItemRow, Manifest, Store
 
 __all__ = [
@@ -20,10 +30,13 @@ __all__ = [
     "CollectionInfo",
     "Engine",
     "Explanation",
+    "FacetValue",
+    "Facets",
     "Fusion",
     "Hit",
     "ItemRow",
     "Manifest",
+    "PriceRange",
     "RouteRank",
     "SearchResult",
     "Store",
@@ -34,7 +47,18 @@ __all__ = [
 # Loaded when first asked for: torch and pymilvus cost seconds.
 _HOMES = {
     **dict.fromkeys(
-        ("Candidate", "Explanation", "Hit", "RouteRank", "SearchResult", "Thought"), "results"
+        (
+            "Candidate",
+            "Explanation",
+            "FacetValue",
+            "Facets",
+            "Hit",
+            "PriceRange",
+            "RouteRank",
+            "SearchResult",
+            "Thought",
+        ),
+        "results",
     ),
     **dict.fromkeys(("Collection", "CollectionInfo", "ItemRow", "Manifest", "Store"), "store"),
     "Engine": "engine",

@@ -1,4 +1,4 @@
-"""From candidates to the page that is shown: fuse, diversify, fetch, explain."""
+"""From candidates to the page that is shown: fuse, count facets, diversify, fetch, explain."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from engine.collection import Collection
 from engine.diversify import POOL, diversify
 from engine.explain import explain
+from engine.facets import count_facets
 from engine.fusion import Fused, Fusion
 from engine.request import Request
-from engine.results import Explanation, Hit, SearchResult
+from engine.results import Explanation, Facets, Hit, SearchResult
 from engine.retrieval import Found
 from engine.timings import timed
 from engine.tuning import Tuning
@@ -40,8 +41,16 @@ def answer(
         StoreError: Milvus did not answer.
     """
     timings = [one.timings_ms for one in found]
+    fusions = [_fusion(request, tuning, one) for one in found]
     with timed("fusion", timings):
-        fused = [_fusion(request, tuning, one).fuse(one.rankings) for one in found]
+        fused = [way.fuse(one.rankings) for way, one in zip(fusions, found, strict=True)]
+    counts: list[Facets | None] = [None] * len(found)
+    if request.facets:
+        with timed("facets", timings):
+            counts = [
+                count_facets(collection, request, one, ranking, way)
+                for one, ranking, way in zip(found, fused, fusions, strict=True)
+            ]
     if request.diversify > 0:
         with timed("diversify", timings):
             pools = list({one.id for ranking in fused for one in ranking[:POOL]})
@@ -69,8 +78,9 @@ def answer(
             reason_note=one.decision.why,
             timings_ms=dict(one.timings_ms),
             reason_score=one.decision.score,
+            facets=own,
         )
-        for one, page, why in zip(found, kept, notes, strict=True)
+        for one, page, why, own in zip(found, kept, notes, counts, strict=True)
     ]
 
 

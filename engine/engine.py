@@ -17,16 +17,12 @@ from engine.retrieval import Asked, Found, Reason, Retriever
 from engine.routes import ROUTES, find_routes
 from engine.store import Store
 from engine.tuning import Tuning
-from engine.where import compile_where
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from engine.cache import ThoughtCache
     from engine.model import LREM
-
-CANDIDATES = 100
-"""Candidates a route gives at least; pages within them are slices of one and the same answer."""
 
 
 class Engine:
@@ -150,6 +146,7 @@ class Engine:
         fusion: Fusion | None = None,
         diversify: float = 0.0,
         explain: bool = False,
+        facets: bool = False,
         thought: Thought | None = None,
     ) -> SearchResult:
         """Answer one query.
@@ -170,6 +167,7 @@ class Engine:
             fusion: How to merge the routes; None: as said above.
             diversify: From 0, off, to 1: mix product types among the first 100 hits.
             explain: Add an explanation to each hit. The hits and their order stay the same.
+            facets: Count brands, categories and prices of the best products.
             thought: Answer with this thought in the place of the reasoner's.
 
         Returns:
@@ -192,6 +190,7 @@ class Engine:
             fusion=fusion,
             diversify=diversify,
             explain=explain,
+            facets=facets,
         )[0]
 
     def search_many(
@@ -248,15 +247,11 @@ class Engine:
             request.queries,
             direct,
             reasoned,
-            max(CANDIDATES, request.k + request.offset),
-            self._expression(request.filter.strip(), request.where),
+            request.candidates,
+            request.expression(self.collection.has_text_search),
             request.reason,
             request.thoughts,
         )
         if request.queries:
             retriever = Retriever(self.collection, self.lrem, self.tuning.gate, self.cache)
             yield from retriever.steps(asked, preview)
-
-    def _expression(self, filter: str, where: Sequence[str] | str) -> str:
-        compiled = compile_where(where, nullable=self.collection.has_text_search)
-        return f"({filter}) and {compiled}" if filter and compiled else filter or compiled

@@ -11,6 +11,10 @@ from engine.errors import EngineError
 from engine.fusion import Fusion
 from engine.results import Thought
 from engine.retrieval import Reason
+from engine.where import compile_where
+
+CANDIDATES = 100
+"""Candidates a route gives at least; pages within them are slices of one and the same answer."""
 
 
 class Options(TypedDict, total=False):
@@ -25,6 +29,7 @@ class Options(TypedDict, total=False):
     fusion: Fusion | None
     diversify: float
     explain: bool
+    facets: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Request:
     fusion: Fusion | None = None
     diversify: float = 0.0
     explain: bool = False
+    facets: bool = False
 
     def __post_init__(self) -> None:
         for number, query in enumerate(self.queries, start=1):
@@ -72,3 +78,22 @@ class Request:
                 f"{len(self.thoughts)} thoughts are given for {len(self.queries)} queries.",
                 "Give one a query.",
             )
+
+    @property
+    def candidates(self) -> int:
+        """Products that each route is asked for."""
+        return max(CANDIDATES, self.k + self.offset)
+
+    def expression(self, nullable: bool, without: str = "") -> str:
+        """What ``filter`` and ``where`` ask, as one Milvus expression; empty for nothing.
+
+        Args:
+            nullable: Whether the collection has nullable fields (``Collection.has_text_search``).
+            without: Field whose comparisons in ``where`` are left out.
+
+        Raises:
+            WhereError: A clause is wrong.
+        """
+        raw = self.filter.strip()
+        compiled = compile_where(self.where, nullable=nullable, without=without)
+        return f"({raw}) and {compiled}" if raw and compiled else raw or compiled

@@ -90,6 +90,53 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value of a field, and how many products have it.
+
+    Attributes:
+        value: A brand, or a category path.
+        count: Products with this brand, or with this category or one under it.
+    """
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRange:
+    """Prices from one end up to another, and how many products have one of them.
+
+    Attributes:
+        low: The lowest price that belongs to it; None: there is no lower end.
+        high: The lowest price above it; None: there is no upper end.
+        count: Products.
+    """
+
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What the best products of an answer are, in numbers (see :mod:`engine.facets`).
+
+    Attributes:
+        brand: Most frequent first.
+        category: Paths of every depth: a path is followed by those under it, the most frequent
+            first.
+        price: Cheapest first; currencies are not told apart.
+        counted: Field to the number of products that were looked at, those without a value
+            included.
+    """
+
+    brand: tuple[FacetValue, ...]
+    category: tuple[FacetValue, ...]
+    price: tuple[PriceRange, ...]
+    counted: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The answer to one query.
 
@@ -100,10 +147,11 @@ class SearchResult:
         reasoned: Whether there is a thought: written now, from the cache, or given.
         reason_note: Why there is one or not, in words for a person.
         timings_ms: Step name (embed, dense, lexical, gate, reason, fusion, diversify, fetch,
-            explain; only those that this query took) to milliseconds. A batch shares its steps:
-            each is the step's time divided by the queries that took it.
+            explain, facets; only those that this query took) to milliseconds. A batch shares its
+            steps: each is the step's time divided by the queries that took it.
         reason_score: The gate's estimate, from 0 to 1, that reasoning helps; None where it was not
             asked.
+        facets: Counts over the best products; None unless they were asked for.
     """
 
     query: str
@@ -113,3 +161,4 @@ class SearchResult:
     reason_note: str
     timings_ms: dict[str, float] = field(default_factory=dict)
     reason_score: float | None = None
+    facets: Facets | None = None
