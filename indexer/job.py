@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from catalog import Catalog
-from engine.model import LREM
 from engine.store import Store
+from indexer.ends import ItemTower
 from indexer.pipeline import OnProgress, encode_catalog
 from indexer.report import IndexProgress, IndexReport
 from indexer.target import Target
@@ -14,7 +14,7 @@ from indexer.target import Target
 
 def index_catalog(
     catalog: Catalog,
-    lrem: LREM,
+    lrem: ItemTower,
     store: Store,
     collection: str,
     *,
@@ -68,6 +68,7 @@ def index_catalog(
         stored=built.manifest.products,
         items_per_second=rate,
         encode_seconds=encode_seconds,
+        encoder_seconds=tally.encoder_seconds,
         index_seconds=index_seconds,
         seconds=time.perf_counter() - started,
         device=lrem.device,

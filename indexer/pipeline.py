@@ -10,10 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from catalog import Catalog
-from engine.model import LREM
 from indexer.diff import Batch, Entry, compare
+from indexer.ends import ItemTower, Sink
 from indexer.report import IndexProgress
-from indexer.target import Target
 
 READ_ROWS = 1024
 READ_AHEAD = 4
@@ -33,6 +32,7 @@ class Tally:
     changed: int = 0
     unchanged: int = 0
     encoded: int = 0
+    encoder_seconds: float = 0.0
     started: float = field(default_factory=time.perf_counter)
 
     def add(self, batch: Batch) -> None:
@@ -52,7 +52,9 @@ class Tally:
         return self.encoded / self.seconds
 
 
-def encode_catalog(catalog: Catalog, lrem: LREM, target: Target, on_progress: OnProgress) -> Tally:
+def encode_catalog(
+    catalog: Catalog, lrem: ItemTower, target: Sink, on_progress: OnProgress
+) -> Tally:
     """Bring the rows of a collection up to date with a catalog.
 
     Args:
@@ -101,7 +103,7 @@ class _Encoder:
     """Encodes a window while the one before is stored."""
 
     def __init__(
-        self, lrem: LREM, target: Target, milvus: ThreadPoolExecutor, tally: Tally
+        self, lrem: ItemTower, target: Sink, milvus: ThreadPoolExecutor, tally: Tally
     ) -> None:
         self.window = FIRST_WINDOW
         self._lrem = lrem
@@ -115,7 +117,9 @@ class _Encoder:
         started = time.perf_counter()
         encoded = iter(self._lrem.embed_items(texts))
         if texts:
-            rate = len(texts) / (time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._tally.encoder_seconds += seconds
+            rate = len(texts) / seconds
             self.window = min(max(int(rate * WINDOW_SECONDS), MIN_WINDOW), MAX_WINDOW)
         vectors = [next(encoded) if e.vector is None else e.vector for e in entries]
         self.wait()
@@ -129,7 +133,7 @@ class _Encoder:
 
 
 def _batches(
-    catalog: Catalog, target: Target, milvus: ThreadPoolExecutor
+    catalog: Catalog, target: Sink, milvus: ThreadPoolExecutor
 ) -> Generator[Batch, None, None]:
     for products in catalog.batches(READ_ROWS):
         # Look-ups queue with the writes: while Milvus Lite flushes, a look-up can miss rows.

@@ -45,6 +45,7 @@ class IndexReport:
         items_per_second: Products encoded per second of wall clock over the whole phase, reading
             and storing included.
         encode_seconds: Wall clock of reading, encoding and storing.
+        encoder_seconds: That part of it in which the item tower worked.
         index_seconds: Wall clock of building the index; 0 if it stood already.
         seconds: Wall clock of the run.
         device: Where the item tower ran.
@@ -66,6 +67,7 @@ class IndexReport:
     stored: int
     items_per_second: float
     encode_seconds: float
+    encoder_seconds: float
     index_seconds: float
     seconds: float
     device: str

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from catalog import TEMPLATE_HASH, TEMPLATE_VERSION
-from engine.model import LREM
 from engine.model.vectors import Vectors
 from engine.store import Collection, ItemRow, Manifest, Store
 from indexer.diff import Entry
+from indexer.ends import ItemTower
 
 # Between two batches a killed run loses nothing; smaller ones only cost calls.
 BATCH_ROWS = 1024
@@ -28,7 +28,7 @@ class Target:
         ManifestMismatchError: The collection was built with another checkpoint or template.
     """
 
-    def __init__(self, store: Store, name: str, lrem: LREM) -> None:
+    def __init__(self, store: Store, name: str, lrem: ItemTower) -> None:
         self._store = store
         self._name = name
         self._lrem = lrem
@@ -46,7 +46,7 @@ class Target:
     @property
     def salt(self) -> str:
         """What all vectors of the collection depend on."""
-        return f"{self._lrem.fingerprint} {TEMPLATE_HASH}"
+        return salt_of(self._lrem)
 
     def hashes(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Content hashes of those products that are stored.
@@ -107,23 +107,30 @@ class Target:
         collection = self.opened
         collection.build_index()
         collection.update_manifest(
-            complete=True, products=collection.count(), versions=self._manifest().versions
+            complete=True, products=collection.count(), versions=manifest_of(self._lrem).versions
         )
 
     @property
     def opened(self) -> Collection:
         """The collection, made now if it does not exist."""
         if self._collection is None:
-            self._collection = self._store.create(self._name, self._manifest())
+            self._collection = self._store.create(self._name, manifest_of(self._lrem))
         return self._collection
 
-    def _manifest(self) -> Manifest:
-        source = self._lrem.source
-        return Manifest(
-            # Searched from another working directory, the checkpoint must still be found.
-            model_source=str(Path(source).absolute()) if Path(source).is_dir() else source,
-            fingerprint=self._lrem.fingerprint,
-            template_version=TEMPLATE_VERSION,
-            template_hash=TEMPLATE_HASH,
-            dimension=self._lrem.dimension,
-        )
+
+def salt_of(lrem: ItemTower) -> str:
+    """What all vectors depend on besides their texts: checkpoint and item template."""
+    return f"{lrem.fingerprint} {TEMPLATE_HASH}"
+
+
+def manifest_of(lrem: ItemTower) -> Manifest:
+    """What a collection that is built now is built with."""
+    # Searched from another working directory, the checkpoint must still be found.
+    source = Path(lrem.source)
+    return Manifest(
+        model_source=str(source.absolute()) if source.is_dir() else lrem.source,
+        fingerprint=lrem.fingerprint,
+        template_version=TEMPLATE_VERSION,
+        template_hash=TEMPLATE_HASH,
+        dimension=lrem.dimension,
+    )
