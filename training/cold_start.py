@@ -22,7 +22,7 @@ from training.errors import TrainingError
 from training.provenance import provenance
 from training.recipe import ColdStart, load_recipe
 from training.rl.folder import RunFolder, sha256
-from training.run_folder import stage_result
+from training.run_folder import FINAL_FOLDER, stage_result
 
 MODEL_FOLDER = "model"
 
@@ -149,12 +149,14 @@ def _finish(job: Job, stages: dict[str, dict[str, Any]], recipe_path: Path) -> P
     if config.reasoner is not None:
         where = {"reasoner": recipe.reasoner, "shared": recipe.shared}
         trained = [name for name, stage in where.items() if stage]
-        source = job.run / trained[0] / "final" if trained else job.base / REASONER_FOLDER
+        source = job.run / trained[0] / FINAL_FOLDER if trained else job.base / REASONER_FOLDER
         reasoner = load_causal_lm(source, "cpu", "auto")
         origin = replace(config.reasoner, trained=config.reasoner.trained or bool(trained))
         config = replace(config, reasoner=origin)
     if config.embedder is not None:
-        source = job.run / "embedder" / "final" if recipe.embedder else job.base / EMBEDDER_FOLDER
+        source = (
+            job.run / "embedder" / FINAL_FOLDER if recipe.embedder else job.base / EMBEDDER_FOLDER
+        )
         embedder = load_encoder(source, "cpu", "auto")
         origin = replace(config.embedder, trained=config.embedder.trained or bool(recipe.embedder))
         config = replace(config, embedder=origin)

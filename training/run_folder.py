@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 RESULT_FILE = "result.json"
+FINAL_FOLDER = "final"
+"""Weights of a stage that is done, in its folder."""
+
 STATE_FILE = "trainer_state.json"
 
 

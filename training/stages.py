@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from transformers import TrainingArguments
 
 from engine.model import LREM
-from engine.model.checkpoint import save_checkpoint
 from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER
 from engine.model.decoding import Sampling
 from engine.model.loading import load_causal_lm, load_encoder, quiet
@@ -21,17 +16,13 @@ from engine.model.reasoner import Reasoner
 from training.arguments import Report, arguments, train
 from training.dev import distinct, mixed
 from training.errors import TrainingError
-from training.triples.schema import COLD_START, read_triples
+from training.run_folder import FINAL_FOLDER
+from training.triples.schema import read_cold_start
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from engine.model.encoder import Encoder
     from training.cold_start import Job
-
-FINAL = "final"
-_OWN_BATCH = 256
-_OWN_TEMPERATURE = 0.7  # greedy CoTs of queries that were trained on are better than those to come
 
 
 def reasoner(job: Job) -> dict[str, Any]:
@@ -54,7 +45,11 @@ def reasoner(job: Job) -> dict[str, Any]:
         (
             examples(
                 thinker.framing,
-                [pair for path in job.files(phase.triples) for pair in distinct(_rows(path))],
+                [
+                    pair
+                    for path in job.files(phase.triples)
+                    for pair in distinct(read_cold_start(path))
+                ],
                 limit,
             ),
             phase.epochs,
@@ -91,7 +86,7 @@ def reasoner(job: Job) -> dict[str, Any]:
         callbacks=[Report("reasoner", job.progress)],
     )
     done = train(trainer, run)
-    _save_lm(trainer.model, tokenizer, run / FINAL)
+    _save_lm(trainer.model, tokenizer, run / FINAL_FOLDER)
     return _summary(trainer, done, "eval_recall@10")
 
 
@@ -104,36 +99,15 @@ def embedder(job: Job) -> dict[str, Any]:
     Returns:
         Steps, seconds, loss, dev measures.
     """
-    from training.embedder import encoder_of, joined, train_embedder
+    from training.embedder import encoder_of, train_embedder
+    from training.views import own_cots, query_item_pairs
 
     stage = job.recipe.embedder
     assert stage is not None
     model = load_encoder(job.base / EMBEDDER_FOLDER, _device(), torch.float32)
     encoder = encoder_of(model, job.config.max_item_tokens, job.config.max_query_tokens)
-    rows = [row for path in job.files(stage.triples) for row in _rows(path) if row["item_id"]]
-    queries = [query for query, _ in distinct(rows)]
-    learned = queries if "own" in stage.views else []
-    reasons = job.recipe.reasoner is not None or bool(learned)
-    own = _own_cots(job, learned + job.dev.queries) if reasons else {}
-    cots = {
-        "direct": [()] * len(rows),
-        "teacher": [tuple(row["cot"]) for row in rows],
-        "own": [own.get(row["query"], ()) for row in rows],
-        "disturbed": _disturbed(rows, encoder, job) if "disturbed" in stage.views else [],
-    }
-    random = np.random.default_rng(job.recipe.seed)
-    pairs = [
-        (joined(row["query"], cot), row["item_text"])
-        for view, share in stage.views.items()
-        for row, cot in zip(rows, cots[view], strict=True)
-        if random.random() < share
-    ]
-    for path in job.files(stage.texts):
-        pairs += [
-            (query, joined(cot[0], cot[1:]))
-            for query, cot in distinct(_rows(path))
-            if cot and random.random() < stage.texts_share
-        ]
+    own = own_cots(job, stage)
+    pairs = query_item_pairs(job, stage, encoder, own)
     model.requires_grad_(True)
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -168,7 +142,7 @@ def embedder(job: Job) -> dict[str, Any]:
         progress=job.progress,
     )
     with quiet():
-        model.save_pretrained(str(run / FINAL), create_model_card=False)
+        model.save_pretrained(str(run / FINAL_FOLDER), create_model_card=False)
     return result
 
 
@@ -188,7 +162,9 @@ def shared(job: Job) -> dict[str, Any]:
     assert stage is not None
     model, tokenizer = _trainable(job.base / REASONER_FOLDER, stage.lora_rank)
     lm = Reasoner(model, tokenizer, job.config)
-    rows = [row for path in job.files(stage.triples) for row in _rows(path) if row["item_id"]]
+    rows = [
+        row for path in job.files(stage.triples) for row in read_cold_start(path) if row["item_id"]
+    ]
     if len(rows) < 2:
         raise TrainingError(
             f"Shared towers have {len(rows)} triples with items to learn from.",
@@ -229,17 +205,8 @@ def shared(job: Job) -> dict[str, Any]:
         callbacks=[Report("shared", job.progress)],
     )
     done = train(trainer, run)
-    _save_lm(trainer.model, tokenizer, run / FINAL)
+    _save_lm(trainer.model, tokenizer, run / FINAL_FOLDER)
     return _summary(trainer, done, "eval_recall@10")
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    rows = [row for row in read_triples(path).to_pylist() if row["split"] == COLD_START]
-    if not rows:
-        raise TrainingError(
-            f"{path} has no row of the split cold-start.", "Make triples with a smaller rl share."
-        )
-    return rows
 
 
 def _device() -> str:
@@ -277,57 +244,3 @@ def _summary(trainer: Any, done: Any, key: str) -> dict[str, Any]:
         "loss": round(done.training_loss, 4),
         "dev": [entry for entry in trainer.state.log_history if key in entry],
     }
-
-
-def _disturbed(rows: Sequence[dict[str, Any]], encoder: Encoder, job: Job) -> list[tuple[str, ...]]:
-    from training.disturbed import disturbed
-
-    items: dict[str, set[str]] = {}
-    for row in rows:
-        items.setdefault(row["query_id"], set()).add(row["item_id"])
-    first = {row["query_id"]: row for row in rows}
-    vectors = encoder.embed_queries([row["query"] for row in first.values()], [()] * len(first))
-    mixed = disturbed(
-        [row["cot"] for row in first.values()],
-        vectors,
-        [",".join(sorted(items[name])) for name in first],
-        job.recipe.seed,
-    )
-    of_query = dict(zip(first, mixed, strict=True))
-    return [of_query[row["query_id"]] for row in rows]
-
-
-def _own_cots(job: Job, queries: list[str]) -> dict[str, tuple[str, ...]]:
-    """The trained reasoner's CoTs; kept in a file as they come, so that none is written twice."""
-    kept = job.run / "own_cots.jsonl"
-    known: dict[str, tuple[str, ...]] = {}
-    if kept.is_file():
-        for line in kept.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
-            known[entry["query"]] = tuple(entry["cot"])
-    folder = job.run / "reasoner" / FINAL
-    if not folder.is_dir():
-        raise TrainingError(
-            "The view own needs the reasoner's CoTs, but this run trains no reasoner.",
-            "Add a [reasoner] stage, or leave own out of views.",
-        )
-    origin = replace(job.config.reasoner, trained=True)  # type: ignore[type-var]
-    config = replace(job.config, reasoner=origin)
-    lm = load_causal_lm(folder, "cpu", "auto")
-    encoder = load_encoder(job.base / EMBEDDER_FOLDER, "cpu", "auto")
-    lrem = LREM.from_pretrained(
-        save_checkpoint(job.run / "reasoning", config, reasoner=lm, embedder=encoder)
-    )
-    wanted = [query for query in dict.fromkeys(queries) if query not in known]
-    with kept.open("a", encoding="utf-8") as file:
-        for start in range(0, len(wanted), _OWN_BATCH):
-            batch = wanted[start : start + _OWN_BATCH]
-            seed = job.recipe.seed + start
-            for query, thought in zip(
-                batch, lrem.reason(batch, temperature=_OWN_TEMPERATURE, seed=seed), strict=True
-            ):
-                known[query] = thought.keyphrases
-                file.write(json.dumps({"query": query, "cot": thought.keyphrases}) + "\n")
-            file.flush()
-            job.progress("own CoTs", min(start + _OWN_BATCH, len(wanted)), len(wanted), {})
-    return known

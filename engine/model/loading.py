@@ -137,7 +137,8 @@ def _check_weights(directory: Path) -> None:
     if is_exported(directory) and not any(directory.rglob("*.safetensors")):
         raise ModelError(
             f"{directory} was exported for the CPU runtime and has no weights for torch.",
-            "Leave --device and --dtype out, or name the checkpoint it was exported from.",
+            "To train it, or to run it on torch (--device, --dtype), name the checkpoint it was "
+            "exported from; to search with it, leave both options out.",
         )
 
 

@@ -205,6 +205,27 @@ def test_a_loss_gone_wrong_stops_the_run(world, separate, tmp_path):
     assert not (tmp_path / "run" / "model").exists()
 
 
+OWN = "[embedder]" + SEPARATE.split("[embedder]")[1].replace("epochs = 12", "epochs = 1")
+
+
+def test_an_embedder_alone_learns_from_the_thoughts_of_a_trained_reasoner(
+    world, trained, tmp_path
+):
+    path = recipe(world, DEV + OWN, "own.toml")
+    report = cold_start(trained.model, path, tmp_path / "run", quiet)
+    lines = (tmp_path / "run/own_cots.jsonl").read_text().splitlines()
+    assert {need for _, need in PRODUCTS.values()} <= {json.loads(line)["query"] for line in lines}
+    assert "eval_own_recall@10" in report.stages["embedder"]["dev"][-1]
+    before, after = LREM.from_pretrained(trained.model), LREM.from_pretrained(report.model)
+    assert [t.keyphrases for t in before.reason(["red wool hat"])] == [
+        t.keyphrases for t in after.reason(["red wool hat"])
+    ]
+
+
+def test_own_thoughts_need_a_trained_reasoner(world, separate, tmp_path):
+    assert "none is trained" in faulty(world, separate, tmp_path, DEV + OWN)
+
+
 def test_another_recipe_does_not_continue_a_run(world, separate, tmp_path, trained):
     run = trained.model.parent
     path = recipe(world, SEPARATE + "\n", "other.toml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -162,3 +163,24 @@ def _refuse_duplicates(query_ids: pa.ChunkedArray, item_ids: pa.ChunkedArray, pa
                 f"row {first} already.",
                 "Keep one of the rows.",
             )
+
+
+def read_cold_start(path: str | Path) -> list[dict[str, Any]]:
+    """The rows of a triples file that the cold start may learn from.
+
+    Args:
+        path: Of the file.
+
+    Returns:
+        Column name to value, a row each.
+
+    Raises:
+        TrainingError: As :func:`read_triples`, or all rows are kept for reinforcement learning.
+    """
+    rows = [row for row in read_triples(path).to_pylist() if row["split"] == COLD_START]
+    if not rows:
+        raise TrainingError(
+            f"{path} has no row of the split {COLD_START}.",
+            "Make triples with a smaller rl share.",
+        )
+    return rows
