@@ -23,7 +23,7 @@ from cli.options import (
     TokenOption,
     UriOption,
 )
-from cli.search_output import render, to_dict
+from cli.search_output import render
 
 BATCH = 32
 
@@ -141,7 +141,7 @@ def search(
                 err.print(note, style="dim", highlight=False)
             for result in results:
                 if as_json:
-                    print_json(to_dict(result))
+                    print_json(result.to_dict())
                 else:
                     render(result)
             answered += len(results)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.console import out
 
@@ -13,21 +12,6 @@ if TYPE_CHECKING:
     from engine import Hit, RouteRank, SearchResult
 
 _KEYPHRASES = 3
-
-
-def to_dict(result: SearchResult) -> dict[str, Any]:
-    """A search result as JSON values.
-
-    Args:
-        result: What the engine answered.
-
-    Returns:
-        The fields of ``SearchResult``, with the thought's text beside its keyphrases.
-    """
-    value = asdict(result)
-    if result.thought is not None:
-        value["thought"]["text"] = result.thought.text
-    return value
 
 
 def render(result: SearchResult) -> None:

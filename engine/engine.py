@@ -12,7 +12,7 @@ from engine.collection import Collection
 from engine.errors import StoreError
 from engine.fusion import Fusion
 from engine.request import Options, Request
-from engine.results import SearchResult, Thought
+from engine.results import OnThought, SearchResult, Thought
 from engine.retrieval import Asked, Found, Reason, Retriever
 from engine.routes import ROUTES, find_routes
 from engine.store import Store
@@ -218,11 +218,20 @@ class Engine:
         *_, final = [[], *self._found(request, preview=False)]
         return answer(self.lrem, self.collection, self.tuning, request, final)
 
-    def search_steps(self, query: str, **options: Unpack[Options]) -> Iterator[SearchResult]:
+    def search_steps(
+        self,
+        query: str,
+        thought: Thought | None = None,
+        *,
+        on_thought: OnThought | None = None,
+        **options: Unpack[Options],
+    ) -> Iterator[SearchResult]:
         """Answer one query, direct hits first: there is something to show before the thought is.
 
         Args:
             query: What a shopper types.
+            thought: As in :meth:`search`.
+            on_thought: Told of the thought as it is written, if it is written now.
             **options: As in :meth:`search`.
 
         Yields:
@@ -234,11 +243,13 @@ class Engine:
             FilterError: As in :meth:`search`.
             StoreError: As in :meth:`search`.
         """
-        request = Request([query], **options)
-        for found in self._found(request, preview=True):
+        request = Request([query], None if thought is None else [thought], **options)
+        for found in self._found(request, preview=True, on_thought=on_thought):
             yield answer(self.lrem, self.collection, self.tuning, request, found)[0]
 
-    def _found(self, request: Request, preview: bool) -> Iterator[list[Found]]:
+    def _found(
+        self, request: Request, preview: bool, on_thought: OnThought | None = None
+    ) -> Iterator[list[Found]]:
         direct, reasoned = (
             find_routes(self.default_routes(way) if request.routes is None else request.routes)
             for way in (False, True)
@@ -254,4 +265,4 @@ class Engine:
         )
         if request.queries:
             retriever = Retriever(self.collection, self.lrem, self.tuning.gate, self.cache)
-            yield from retriever.steps(asked, preview)
+            yield from retriever.steps(asked, preview, on_thought)

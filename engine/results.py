@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -24,6 +25,10 @@ class Thought:
     def text(self) -> str:
         """The keyphrases joined by ", ", as they stand between ``<think>`` and ``</think>``."""
         return ", ".join(self.keyphrases)
+
+
+OnThought = Callable[[str, Thought], None]
+"""Told of a query and its thought so far, whose last keyphrase may still grow, token by token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +167,10 @@ class SearchResult:
     timings_ms: dict[str, float] = field(default_factory=dict)
     reason_score: float | None = None
     facets: Facets | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON values: its fields, with the thought's text beside its keyphrases."""
+        value = asdict(self)
+        if self.thought is not None:
+            value["thought"]["text"] = self.thought.text
+        return value

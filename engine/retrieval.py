@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.collection import Collection
 from engine.gate import DEPTH, Decision, Gate, signals
-from engine.results import Candidate, Thought
+from engine.results import Candidate, OnThought, Thought
 from engine.routes import ROUTES, EncodedQuery, Reading, Route, ask
 from engine.thinking import embed, think
 from engine.timings import timed
@@ -76,12 +76,15 @@ class Retriever:
     gate: Gate
     cache: ThoughtCache | None
 
-    def steps(self, asked: Asked, preview: bool) -> Iterator[list[Found]]:
+    def steps(
+        self, asked: Asked, preview: bool, on_thought: OnThought | None = None
+    ) -> Iterator[list[Found]]:
         """Find candidates: first directly where the gate or a preview needs that, then reasoned.
 
         Args:
             asked: What is asked.
             preview: Yield direct candidates first, even where it is settled that reasoning follows.
+            on_thought: Told of every thought as it is written.
 
         Yields:
             The answers to all queries, once or twice; the last ones are final.
@@ -107,7 +110,9 @@ class Retriever:
         chosen = [i for i, one in enumerate(found) if one.decision.reason]
         if not chosen:
             return
-        reasoned = self._reasoned(asked, [found[i] for i in chosen], [known[i] for i in chosen])
+        reasoned = self._reasoned(
+            asked, [found[i] for i in chosen], [known[i] for i in chosen], on_thought
+        )
         final = direct if len(chosen) < len(found) else list(found)
         for i, one in zip(chosen, reasoned, strict=True):
             final[i] = one
@@ -159,11 +164,15 @@ class Retriever:
                 one.decision = replace(decision, why=f"{verdict}: {decision.why}")
 
     def _reasoned(
-        self, asked: Asked, found: list[Found], known: list[dict[str, list[Candidate]]]
+        self,
+        asked: Asked,
+        found: list[Found],
+        known: list[dict[str, list[Candidate]]],
+        on_thought: OnThought | None,
     ) -> list[Found]:
         """Ask the routes of queries with a thought; what is known already is not asked again."""
         timings = [dict(one.timings_ms) for one in found]
-        queries = self._think(asked, [one.query for one in found], timings)
+        queries = self._think(asked, [one.query for one in found], timings, on_thought)
         new = [route for route in asked.reasoned if route.name not in known[0]]
         answers = ask(self.collection, new, queries, asked.k, asked.filter, timings)
         return [
@@ -186,14 +195,18 @@ class Retriever:
         return replace(decision, why=why)
 
     def _think(
-        self, asked: Asked, queries: list[EncodedQuery], timings: list[dict[str, float]]
+        self,
+        asked: Asked,
+        queries: list[EncodedQuery],
+        timings: list[dict[str, float]],
+        on_thought: OnThought | None,
     ) -> list[EncodedQuery]:
         """Give each query its thought, and the vectors that the routes read."""
         texts = [query.text for query in queries]
         vectors = {(q.text, ""): q.plain for q in queries if q.plain is not None}
         with timed("reason", timings):
             if asked.thoughts is None:
-                thoughts, new = think(self.lrem, self.cache, texts)
+                thoughts, new = think(self.lrem, self.cache, texts, on_thought)
                 vectors.update(new)
             else:  # Given thoughts settle it for all queries, so these are all of them.
                 thoughts = list(asked.thoughts)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.cache_key import decoding_settings, distinct, normalise
-from engine.results import Thought
+from engine.results import OnThought, Thought
 
 if TYPE_CHECKING:
     from engine.cache import ThoughtCache
@@ -18,7 +18,10 @@ Embedded = dict[tuple[str, str], "Vectors"]
 
 
 def think(
-    lrem: LREM, cache: ThoughtCache | None, queries: Sequence[str]
+    lrem: LREM,
+    cache: ThoughtCache | None,
+    queries: Sequence[str],
+    on_thought: OnThought | None = None,
 ) -> tuple[list[Thought], Embedded]:
     """Look the thoughts of queries up, and write the missing ones in one batch.
 
@@ -29,6 +32,7 @@ def think(
         lrem: A checkpoint that can reason.
         cache: Where thoughts are kept; None: every one is written.
         queries: n queries.
+        on_thought: Told of the missing thoughts as they are written.
 
     Returns:
         n thoughts, and the vectors of those new ones that came with theirs: shared towers embed a
@@ -45,13 +49,13 @@ def think(
     thoughts: list[Thought] = []
     vectors: Embedded = {}
     if missing and lrem.config.towers == "shared":
-        thoughts, matrix = lrem.reason_and_embed(missing)
+        thoughts, matrix = lrem.reason_and_embed(missing, on_thought=on_thought)
         vectors = {
             (query, thought.text): vector
             for query, thought, vector in zip(missing, thoughts, matrix, strict=True)
         }
     elif missing:
-        thoughts = lrem.reason(missing)
+        thoughts = lrem.reason(missing, on_thought=on_thought)
     if cache is not None and missing:
         cache.put_many(missing, thoughts, lrem.fingerprint, settings)
     written = {normalise(q): thought for q, thought in zip(missing, thoughts, strict=True)}

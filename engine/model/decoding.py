@@ -12,8 +12,8 @@ import torch
 
 from engine.model.loading import output_layer
 from engine.model.sampling import Decoded as Decoded
+from engine.model.sampling import OnToken, Uniforms
 from engine.model.sampling import Sampling as Sampling
-from engine.model.sampling import Uniforms
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -63,6 +63,7 @@ def decode(
     uniforms: Uniforms,
     *,
     embed: bool,
+    on_token: OnToken | None = None,
 ) -> tuple[list[Decoded], torch.Tensor | None]:
     """Write a CoT after each prompt; with ``embed``, go on to the state at ``<emb>`` (eq. 5).
 
@@ -78,6 +79,7 @@ def decode(
         sampling: Greedy or sampled, and how long.
         uniforms: Float64 [n, max_tokens], from ``Sampling.uniforms``.
         embed: Whether the query vectors are wanted.
+        on_token: Told of every token as it is written.
 
     Returns:
         n CoTs, and the last layer's states at ``<emb>`` as float32 [n, hidden], or None.
@@ -89,6 +91,8 @@ def decode(
     while batch.rows:
         writing = [row for row in batch.rows if row not in tails]
         written = _write(batch, writing, done, closing, sampling, uniforms)
+        for row in written if on_token else ():
+            on_token(row, done[row])
         ended = [row for row in writing if row not in written]
         if vectors is None:
             batch.drop(ended)

@@ -15,7 +15,7 @@ from engine.model.placement import Placement
 from engine.model.runtimes.choice import QUANTISED, choose
 from engine.model.sampling import Sampling
 from engine.model.vectors import Vectors
-from engine.results import Thought
+from engine.results import OnThought, Thought
 
 
 class TowerPair(Protocol):
@@ -25,14 +25,16 @@ class TowerPair(Protocol):
     def reasoner(self) -> Any:
         """The ``Reasoner`` of torch, or the ``RuntimeReasoner`` of the CPU runtime."""
 
-    def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
+    def reason(
+        self, queries: Sequence[str], sampling: Sampling, on_thought: OnThought | None = None
+    ) -> list[Thought]:
         """Write a CoT for each query."""
 
     def embed_queries(self, queries: Sequence[str], thoughts: Sequence[Thought | None]) -> Vectors:
         """Embed queries with given CoTs."""
 
     def reason_and_embed(
-        self, queries: Sequence[str], sampling: Sampling
+        self, queries: Sequence[str], sampling: Sampling, on_thought: OnThought | None = None
     ) -> tuple[list[Thought], Vectors]:
         """Do both."""
 
@@ -130,6 +132,7 @@ class LREM:
         max_tokens: int | None = None,
         temperature: float = 0.0,
         seed: int | None = None,
+        on_thought: OnThought | None = None,
     ) -> list[Thought]:
         """Write a keyword CoT for each query.
 
@@ -139,6 +142,7 @@ class LREM:
             temperature: 0 decodes greedily, above 0 samples.
             seed: Makes sampling reproducible: a query's CoT then depends on the seed and the
                 query's position alone. None: a fresh one.
+            on_thought: Told of every thought as it is written, in the thread that decodes.
 
         Returns:
             n thoughts.
@@ -146,7 +150,8 @@ class LREM:
         Raises:
             ModelError: The checkpoint cannot reason; ask ``can_reason`` first.
         """
-        return self.towers.reason(queries, self._sampling(max_tokens, temperature, seed))
+        sampling = self._sampling(max_tokens, temperature, seed)
+        return self.towers.reason(queries, sampling, on_thought)
 
     def embed_queries(
         self, queries: Sequence[str], thoughts: Sequence[Thought | None] | None = None
@@ -177,6 +182,7 @@ class LREM:
         max_tokens: int | None = None,
         temperature: float = 0.0,
         seed: int | None = None,
+        on_thought: OnThought | None = None,
     ) -> tuple[list[Thought], Vectors]:
         """Reason and embed; shared towers do both in one pass on one KV cache.
 
@@ -185,6 +191,7 @@ class LREM:
             max_tokens: As in ``reason``.
             temperature: As in ``reason``.
             seed: As in ``reason``.
+            on_thought: As in ``reason``.
 
         Returns:
             n thoughts, and float32 [n, dim], L2-normalised.
@@ -192,7 +199,8 @@ class LREM:
         Raises:
             ModelError: The checkpoint cannot reason, or a vector is not finite.
         """
-        return self.towers.reason_and_embed(queries, self._sampling(max_tokens, temperature, seed))
+        sampling = self._sampling(max_tokens, temperature, seed)
+        return self.towers.reason_and_embed(queries, sampling, on_thought)
 
     def embed_items(self, texts: Sequence[str]) -> Vectors:
         """Embed item texts (eq. 6 of arXiv 2510.14321); items are never reasoned about.

@@ -15,6 +15,7 @@ from engine.model.decoding import Closing, Decoded, Sampling, decode, padded_lef
 from engine.model.device import Placement
 from engine.model.loading import load_causal_lm, output_layer
 from engine.model.reasoning import Reasoning
+from engine.model.sampling import OnToken, of_batch
 from engine.model.vectors import Vectors
 from engine.model.words import read_framing
 
@@ -47,7 +48,12 @@ class Reasoner(Reasoning):
         self._closing = self._close(len(tokenizer))
 
     def decode(
-        self, queries: Sequence[str], sampling: Sampling, *, embed: bool = False
+        self,
+        queries: Sequence[str],
+        sampling: Sampling,
+        *,
+        embed: bool = False,
+        on_token: OnToken | None = None,
     ) -> tuple[list[Decoded], Vectors]:
         """Write a CoT for each query; tokens and log-probabilities, as reinforcement needs them.
 
@@ -55,6 +61,7 @@ class Reasoner(Reasoning):
             queries: n queries.
             sampling: Greedy or sampled, and how long.
             embed: Go on to ``<emb>`` on the same KV cache.
+            on_token: Told of every token as it is written.
 
         Returns:
             n CoTs, and the states at ``<emb>``, float32 [n, hidden], not normalised; without
@@ -73,6 +80,7 @@ class Reasoner(Reasoning):
                 sampling,
                 uniforms[batch],
                 embed=embed,
+                on_token=of_batch(on_token, batch),
             )
             for i, one in zip(batch, decoded, strict=True):
                 done[i] = one

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.model.thoughts import keyphrases
-from engine.results import Thought
+from engine.results import OnThought, Thought
 
 if TYPE_CHECKING:
     from engine.model.framing import Framing
-    from engine.model.sampling import Decoded, Sampling
+    from engine.model.sampling import Decoded, OnToken, Sampling
     from engine.model.vectors import Vectors
 
 
@@ -29,20 +29,37 @@ class Reasoning(ABC):
         self.framing = framing
 
     @abstractmethod
-    def decode(self, queries: Sequence[str], sampling: Sampling) -> tuple[list[Decoded], Vectors]:
+    def decode(
+        self, queries: Sequence[str], sampling: Sampling, *, on_token: OnToken | None = None
+    ) -> tuple[list[Decoded], Vectors]:
         """Write a CoT for each query; the tokens and their log-probabilities."""
 
-    def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
+    def reason(
+        self, queries: Sequence[str], sampling: Sampling, on_thought: OnThought | None = None
+    ) -> list[Thought]:
         """Write a CoT for each query.
 
         Args:
             queries: n queries.
             sampling: Greedy or sampled, and how long.
+            on_thought: Told of every thought as it is written.
 
         Returns:
             n thoughts.
         """
-        return [self.thought(decoded) for decoded in self.decode(queries, sampling)[0]]
+        decoded, _ = self.decode(queries, sampling, on_token=self.telling(queries, on_thought))
+        return [self.thought(one) for one in decoded]
+
+    def telling(self, queries: Sequence[str], on_thought: OnThought | None) -> OnToken | None:
+        """What to pass to ``decode`` so that someone is told of the thoughts.
+
+        Args:
+            queries: That are decoded.
+            on_thought: Who is told; None for no one.
+        """
+        if on_thought is None:
+            return None
+        return lambda row, decoded: on_thought(queries[row], self.thought(decoded))
 
     def thought(self, decoded: Decoded) -> Thought:
         """A decoded CoT as keyphrases.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,3 +60,22 @@ class Decoded:
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     closed: bool = False
+
+
+OnToken = Callable[[int, Decoded], None]
+"""Told of a row and its CoT so far, each time a token was written to it."""
+
+
+def of_batch(on_token: OnToken | None, batch: Sequence[int]) -> OnToken | None:
+    """Tell of the rows of a batch as of those of the whole that it was taken from.
+
+    Args:
+        on_token: Of the whole; None for no one.
+        batch: Positions in the whole.
+
+    Returns:
+        What is told of the batch.
+    """
+    if on_token is None:
+        return None
+    return lambda row, decoded: on_token(batch[row], decoded)

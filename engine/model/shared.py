@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from engine.model.reasoner import Reasoner
 from engine.model.sampling import Sampling
 from engine.model.vectors import Vectors, normalised
-from engine.results import Thought
+from engine.results import OnThought, Thought
 
 
 class SharedTowers:
@@ -25,9 +25,11 @@ class SharedTowers:
         """The causal LM."""
         return self._reasoner
 
-    def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
+    def reason(
+        self, queries: Sequence[str], sampling: Sampling, on_thought: OnThought | None = None
+    ) -> list[Thought]:
         """Write a CoT for each query; see ``LREM.reason``."""
-        return self.reasoner.reason(queries, sampling)
+        return self.reasoner.reason(queries, sampling, on_thought)
 
     def embed_queries(self, queries: Sequence[str], thoughts: Sequence[Thought | None]) -> Vectors:
         """Embed with given thoughts in plain forward passes; see ``LREM.embed_queries``."""
@@ -35,10 +37,12 @@ class SharedTowers:
         return normalised(self.reasoner.states(self.reasoner.framing.queries(queries, texts)))
 
     def reason_and_embed(
-        self, queries: Sequence[str], sampling: Sampling
+        self, queries: Sequence[str], sampling: Sampling, on_thought: OnThought | None = None
     ) -> tuple[list[Thought], Vectors]:
         """Reason, and embed from the same KV cache (eq. 5); see ``LREM.reason_and_embed``."""
-        decoded, states = self.reasoner.decode(queries, sampling, embed=True)
+        decoded, states = self.reasoner.decode(
+            queries, sampling, embed=True, on_token=self.reasoner.telling(queries, on_thought)
+        )
         return [self.reasoner.thought(one) for one in decoded], normalised(states)
 
     def embed_items(self, texts: Sequence[str]) -> Vectors:

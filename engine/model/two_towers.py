@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from engine.model.reasoning import Reasoning
 from engine.model.text_encoder import TextEncoder
 from engine.model.vectors import Vectors
-from engine.results import Thought
+from engine.results import OnThought, Thought
 
 if TYPE_CHECKING:
     from engine.model.sampling import Sampling
@@ -42,9 +42,11 @@ class TwoTowers(Generic[E, R]):
                 self._reasoner = self._load_reasoner()
             return self._reasoner
 
-    def reason(self, queries: Sequence[str], sampling: Sampling) -> list[Thought]:
+    def reason(
+        self, queries: Sequence[str], sampling: Sampling, on_thought: OnThought | None = None
+    ) -> list[Thought]:
         """Write a CoT for each query; see ``LREM.reason``."""
-        return self.reasoner.reason(queries, sampling)
+        return self.reasoner.reason(queries, sampling, on_thought)
 
     def embed_queries(self, queries: Sequence[str], thoughts: Sequence[Thought | None]) -> Vectors:
         """Embed ``query, CoT``, or the query alone; see ``LREM.embed_queries``."""
@@ -53,10 +55,10 @@ class TwoTowers(Generic[E, R]):
         )
 
     def reason_and_embed(
-        self, queries: Sequence[str], sampling: Sampling
+        self, queries: Sequence[str], sampling: Sampling, on_thought: OnThought | None = None
     ) -> tuple[list[Thought], Vectors]:
         """Reason, then embed ``query, CoT``; see ``LREM.reason_and_embed``."""
-        thoughts = self.reason(queries, sampling)
+        thoughts = self.reason(queries, sampling, on_thought)
         return thoughts, self.embed_queries(queries, thoughts)
 
     def embed_items(self, texts: Sequence[str]) -> Vectors:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.model.runtimes.causal_lm import CausalLM, Rows
-from engine.model.sampling import Decoded, Sampling, Uniforms
+from engine.model.sampling import Decoded, OnToken, Sampling, Uniforms
 from engine.model.vectors import Vectors
 
 
@@ -19,6 +19,7 @@ def decode(
     forbidden: npt.NDArray[np.bool_],
     sampling: Sampling,
     uniforms: Uniforms,
+    on_token: OnToken | None = None,
 ) -> list[Decoded]:
     """Write a CoT after each prompt, all rows a token at a time.
 
@@ -29,6 +30,7 @@ def decode(
         forbidden: Bool [vocabulary], true where the model may not write a token.
         sampling: Greedy or sampled, and how long.
         uniforms: Float64 [n, max_tokens], from ``Sampling.uniforms``.
+        on_token: Told of every token as it is written.
 
     Returns:
         n CoTs.
@@ -48,6 +50,8 @@ def decode(
                 done[row].closed = True
             else:
                 done[row].ids.append(token)
+                if on_token is not None:
+                    on_token(row, done[row])
         alive = [i for i, row in enumerate(writing) if not done[row].closed]
         if not alive or step + 1 == sampling.max_tokens:
             break

@@ -15,7 +15,7 @@ from engine.model.runtimes.causal_lm import CausalLM
 from engine.model.runtimes.decoding import decode
 from engine.model.runtimes.files import RUNTIME_FILE, Exported
 from engine.model.runtimes.session import open_session, open_tokenizer
-from engine.model.sampling import Decoded, Sampling
+from engine.model.sampling import Decoded, OnToken, Sampling, of_batch
 from engine.model.text_encoder import limited
 from engine.model.vectors import Vectors
 
@@ -39,12 +39,15 @@ class RuntimeReasoner(Reasoning):
         self._forbidden[framing.frame.vocabulary :] = True  # rows that only round the matrix up
         self._forbidden[framing.end_id] = False
 
-    def decode(self, queries: Sequence[str], sampling: Sampling) -> tuple[list[Decoded], Vectors]:
+    def decode(
+        self, queries: Sequence[str], sampling: Sampling, *, on_token: OnToken | None = None
+    ) -> tuple[list[Decoded], Vectors]:
         """Write a CoT for each query.
 
         Args:
             queries: n queries.
             sampling: Greedy or sampled, and how long.
+            on_token: Told of every token as it is written.
 
         Returns:
             n CoTs; and no states, float32 [n, 0], as separate towers need none.
@@ -70,6 +73,7 @@ class RuntimeReasoner(Reasoning):
                 self._forbidden,
                 sampling,
                 uniforms[batch],
+                of_batch(on_token, batch),
             )
             for i, one in zip(batch, decoded, strict=True):
                 done[i] = one
