@@ -24,10 +24,10 @@ from catalog.rejects import (
     RowFault,
     shorten,
 )
-from catalog.rows import Chunk, Reader, Row
+from catalog.rows import Reader, Row
 from catalog.seen import SeenIds
 from catalog.sources import SourceFile, find_files
-from catalog.span import Span, SpanReader
+from catalog.span import Span, SpanReader, read_chunks
 from catalog.text import parse_id
 from catalog.validate import Validator
 
@@ -189,7 +189,7 @@ class Catalog:
             finished_bytes = 0
             for file, reader in self.readers:
                 validator = Validator(self._opening_mappings[file.name], reader.numeric_text)
-                for chunk in _chunks(file, reader):
+                for chunk in read_chunks(file, reader):
                     counts.bytes_read = finished_bytes + chunk.bytes_read
                     for row in chunk.rows:
                         counts.read += 1
@@ -232,20 +232,6 @@ class Catalog:
             f"See the columns and rejected rows: lrem catalog check {self.source}; "
             "a column is mapped by --map FIELD=COLUMN.",
         )
-
-
-def _chunks(file: SourceFile, reader: Reader) -> Iterator[Chunk]:
-    """The reader's chunks; what breaks while reading is told with the row that was reached."""
-    rows = 0
-    try:
-        for chunk in reader.chunks():
-            rows = chunk.rows[-1].number
-            yield chunk
-    except (OSError, pa.ArrowException) as error:
-        raise CatalogError(
-            f"{file.name} breaks off after row {rows:,}: {error}",
-            "The file is damaged or was cut off. Export or copy it again.",
-        ) from error
 
 
 def _product(row: Row, validator: Validator, seen: SeenIds, taken: Container[str]) -> Product:
