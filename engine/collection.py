@@ -1,9 +1,8 @@
-"""One Milvus collection: rows in, candidates and product fields out."""
+"""A collection of products: rows in, candidates and product fields out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -11,61 +10,54 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import ManifestMismatchError, StoreError
-from engine.index import CollectionIndex, IndexState
-from engine.lite import LiteFile
-from engine.manifest import PROPERTY, Manifest, utc_now
-from engine.replica import ReplicaSearcher
+from engine.following import BuildHolder, following
+from engine.index import IndexState
+from engine.manifest import Manifest, utc_now
 from engine.results import Candidate
-from engine.rpc import milvus_call, string_literal
+from engine.rpc import milvus_call
 from engine.schema import (
     DENSE,
-    FILTERABLE,
     PRODUCT_FIELDS,
     SPARSE,
     ItemRow,
     check_finite,
     from_record,
-    messages,
     to_record,
 )
 
 MAX_RESULTS = 16_384
 """Milvus' limit of results a search."""
 
-_IDS_A_CALL = 1_000
-_QUERIES_A_CALL = 128
 MIN_EF = 256
 """HNSW's search breadth at least, else 4 k: recall@100 against exact search stays above 0.99."""
 _MAX_EF = 32_768
 
 
-class Collection:
+class Collection(BuildHolder):
     """A collection of encoded products and its manifest; made by :class:`engine.store.Store`.
 
     Threads may share it for reading; one writer at a time. On Milvus Lite the first search, and the
-    first after a write, builds a replica in memory.
+    first after a write, builds a replica in memory. Searches stay with the build that was opened
+    until it is dropped, and then go on with the one that has its name.
 
     Attributes:
         name: Its name, or the alias it was opened by.
-        manifest: What it was built with.
-        has_text_search: Whether :meth:`search_text` works: Milvus Lite or a server from 2.5 on.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        name: str,
-        manifest: Manifest,
-        has_text_search: bool,
-        lite: LiteFile | None,
-    ) -> None:
-        self.name = name
-        self.manifest = manifest
-        self.has_text_search = has_text_search
-        self._client = client
-        self._lite = lite
-        self._replica = ReplicaSearcher(lite, name) if lite else None
-        self._index = CollectionIndex(client, name, manifest, has_text_search, lite)
+    @property
+    def manifest(self) -> Manifest:
+        """What it was built with."""
+        return self._build.manifest
+
+    @property
+    def has_text_search(self) -> bool:
+        """Whether :meth:`search_text` works: Milvus Lite or a server from 2.5 on."""
+        return self._build.has_text_search
+
+    @property
+    def milvus_name(self) -> str:
+        """Name of the Milvus collection that holds the products."""
+        return self._build.milvus_name
 
     def check(
         self,
@@ -94,8 +86,9 @@ class Collection:
                 raise ManifestMismatchError(
                     f"Collection {self.name} was built with another {what}: "
                     f"{built_with} there, {given} here.",
-                    "Use the checkpoint and version it was built with, or index the catalog into "
-                    "another collection with --collection NAME.",
+                    "Use the checkpoint and version it was built with; or build it anew, while "
+                    "searches go on in the old one: lrem index CATALOG --collection "
+                    f"{self.name} --rebuild.",
                 )
 
     def update_manifest(self, **changes: Any) -> None:
@@ -108,36 +101,27 @@ class Collection:
             StoreError: Milvus did not store it.
         """
         manifest = replace(self.manifest, **{"updated": utc_now(), **changes})
-        with milvus_call(f"update the manifest of {self.name}"):
-            self._client.alter_collection_properties(
-                self.name, properties={PROPERTY: manifest.to_json()}
-            )
-        self.manifest = manifest
+        self._build.set_manifest(manifest)
 
+    @following
     def count(self) -> int:
         """Number of products, those of an unfinished build included.
 
         Raises:
             StoreError: Milvus cannot tell.
         """
-        with milvus_call(f"count the rows of {self.name}"):
-            if self._lite is not None:
-                return int(self._client.get_collection_stats(self.name)["row_count"])
-            self._index.load()
-            answer = self._client.query(
-                self.name, output_fields=["count(*)"], consistency_level="Strong"
-            )
-            return int(answer[0]["count(*)"])
+        return self._build.count()
 
     @property
     def replica_note(self) -> str | None:
         """What answers for Milvus Lite, in words; None on a server, and until a search needs it."""
-        replica = self._replica.current if self._replica else None
+        searcher = self._build.replica
+        replica = searcher.current if searcher else None
         return replica.note if replica else None
 
     def size_bytes(self) -> int | None:
         """Size on disk in bytes; None on a server, which does not tell."""
-        return self._lite.size_bytes(self.name) if self._lite is not None else None
+        return self._build.size_bytes()
 
     def upsert(self, rows: Sequence[ItemRow]) -> None:
         """Insert products, or replace those of the same id; of one id given twice the last counts.
@@ -154,10 +138,29 @@ class Collection:
             if row.vector.shape != (self.manifest.dimension,):
                 self.check(dimension=row.vector.shape[-1] if row.vector.ndim else 0)
         check_finite(unique.values())
-        with self._lite.writes if self._lite is not None else nullcontext():
-            for records in messages(to_record(r, self.has_text_search) for r in unique.values()):
-                with milvus_call(f"store {len(records)} products in {self.name}"):
-                    self._client.upsert(self.name, records)
+        self._build.upsert(to_record(row, self.has_text_search) for row in unique.values())
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete products; an id that is not stored is passed over.
+
+        Args:
+            ids: Product ids.
+
+        Raises:
+            StoreError: Milvus did not delete them.
+        """
+        self._build.delete(ids)
+
+    def ids(self) -> Iterator[Sequence[str]]:
+        """List all products.
+
+        Yields:
+            Product ids, in parts of any size.
+
+        Raises:
+            StoreError: Milvus did not answer, or did not list all of them.
+        """
+        return self._build.ids()
 
     def content_hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """Look up which products are stored, and as what.
@@ -171,9 +174,10 @@ class Collection:
         Raises:
             StoreError: Milvus did not answer.
         """
-        records = self._get(ids, ["id", "content_hash"])
+        records = self._build.get(ids, ["id", "content_hash"])
         return {record["id"]: record["content_hash"] for record in records}
 
+    @following
     def fetch(self, ids: Sequence[str], vectors: bool = False) -> dict[str, dict[str, Any]]:
         """Get the stored fields of products.
 
@@ -188,24 +192,13 @@ class Collection:
         Raises:
             StoreError: Milvus did not answer.
         """
-        if self._replica and (replica := self._replica.current):
+        build = self._build
+        if build.replica and (replica := build.replica.current):
             return replica.fetch(ids, vectors)
         fields = [*PRODUCT_FIELDS, DENSE] if vectors else [*PRODUCT_FIELDS]
-        return {record["id"]: from_record(record) for record in self._get(ids, fields)}
+        return {record["id"]: from_record(record) for record in build.get(ids, fields)}
 
-    def _get(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
-        for start in range(0, len(ids), _IDS_A_CALL):
-            literals = ",".join(map(string_literal, ids[start : start + _IDS_A_CALL]))
-            with milvus_call(f"read products of {self.name}"):
-                self._index.load()
-                records = self._client.query(
-                    self.name,
-                    filter=f"id in [{literals}]",
-                    output_fields=fields,
-                    consistency_level="Strong",
-                )
-            yield from records
-
+    @following
     def search_dense(
         self, vectors: npt.NDArray[np.float32], k: int, filter: str = "", *, ef: int | None = None
     ) -> list[list[Candidate]]:
@@ -229,12 +222,15 @@ class Collection:
         if len(vectors) == 0:
             return []
         self.check(dimension=vectors.shape[1])
-        if self._replica:
-            return self._replica.get().search_dense(vectors, k, filter)
+        build = self._build
+        if build.replica:
+            return build.replica.get().search_dense(vectors, k, filter)
         breadth = min(max(4 * k, MIN_EF), _MAX_EF) if ef is None else ef
-        found = self._search(DENSE, list(vectors), k, filter, self._index.search_params(breadth))
+        params = build.index.search_params(breadth)
+        found = build.search(DENSE, list(vectors), k, filter, params)
         return [[Candidate(hit["id"], hit["distance"]) for hit in hits] for hits in found]
 
+    @following
     def search_text(
         self, queries: Sequence[str], k: int, filter: str = ""
     ) -> list[list[Candidate]]:
@@ -253,38 +249,22 @@ class Collection:
             FilterError: Milvus does not accept the filter.
             StoreError: This server has no BM25, or did not answer.
         """
-        if not self.has_text_search:
+        build = self._build
+        if not build.has_text_search:
             raise StoreError(
                 f"Collection {self.name} has no lexical index: its Milvus server is older than "
                 "2.5 and computes no BM25.",
                 "Search with --route dense, or use a Milvus server of version 2.5 or later.",
             )
-        if self._replica:
-            return self._replica.get().search_text(queries, k, filter)
-        found = self._search(SPARSE, list(queries), k, filter, {})
+        if build.replica:
+            return build.replica.get().search_text(queries, k, filter)
+        found = build.search(SPARSE, list(queries), k, filter, {})
         return [[Candidate(hit["id"], hit["distance"]) for hit in hits] for hits in found]
-
-    def _search(
-        self, field: str, data: list[Any], k: int, filter: str, params: dict[str, Any]
-    ) -> Iterator[list[dict[str, Any]]]:
-        for start in range(0, len(data), _QUERIES_A_CALL):
-            with milvus_call(f"search {self.name}", filter=filter, filterable=FILTERABLE):
-                self._index.load()
-                found = self._client.search(
-                    self.name,
-                    data=data[start : start + _QUERIES_A_CALL],
-                    anns_field=field,
-                    limit=k,
-                    filter=filter,
-                    search_params=params,
-                    output_fields=["id"],
-                )
-            yield from found
 
     def index_state(self) -> IndexState:
         """How much of the collection its dense index covers; raises StoreError as :meth:`count`."""
         with milvus_call(f"describe the index of {self.name}"):
-            return self._index.state()
+            return self._build.index.state()
 
     def build_index(self) -> None:
         """Index every row stored so far, load the collection, and make sure that it is so.
@@ -294,4 +274,4 @@ class Collection:
         Raises:
             StoreError: Milvus did not build the index, or it does not cover every row.
         """
-        self._index.build()
+        self._build.index.build()

@@ -25,6 +25,10 @@ class StoreNotFoundError(StoreError):
     """There is no Milvus Lite file at this path."""
 
 
+class StoreDamagedError(StoreError):
+    """A Milvus Lite file of which a part cannot be read."""
+
+
 class CollectionNotFoundError(StoreError):
     """No collection of that name at this URI."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import StoreError, StoreLockedError, StoreNotFoundError
+from engine.lite_damage import check_files, reading
 
 _STOP_GRACE_SECONDS = 2.0
 
@@ -115,6 +117,58 @@ class LiteFile:
             name: Of the collection, or an alias.
         """
         return self._database.get_collection(name)
+
+    def names(self) -> list[str]:
+        """Names of the collections, which are not opened for it."""
+        names: list[str] = self._database.list_collections()
+        return names
+
+    def target(self, name: str) -> str | None:
+        """The collection that has a name, or an alias of it; None if there is none.
+
+        Raises:
+            StoreDamagedError: The list of aliases cannot be read.
+        """
+        with reading(self.path, "aliases.json"):
+            target: str = self._database.resolve_collection_name(name)
+            return target if self._database.has_collection(target) else None
+
+    def properties(self, collection: str) -> dict[str, str]:
+        """Properties of a collection, which is not opened for it.
+
+        Args:
+            collection: Its name.
+
+        Raises:
+            StoreDamagedError: Its schema cannot be read.
+        """
+        from milvus_lite.schema.persistence import load_schema
+
+        path = self._folder(collection) / "schema.json"
+        with reading(self.path, str(path.relative_to(self.path)), collection):
+            return dict(load_schema(str(path))[1].properties)
+
+    def check(self, collection: str) -> None:
+        """Open a collection, and see that no part of it is damaged.
+
+        Args:
+            collection: Its name.
+
+        Raises:
+            StoreDamagedError: A file is missing or cannot be read.
+        """
+        folder = self._folder(collection)
+        with reading(self.path, str(folder.relative_to(self.path)), collection):
+            check_files(self.path, folder, self.collection(collection))
+
+    def clear_leftover(self, collection: str) -> None:
+        """Remove what a process that died while it dropped a collection has left of it."""
+        folder = self._folder(collection)
+        if folder.is_dir() and not (folder / "schema.json").exists():
+            shutil.rmtree(folder)
+
+    def _folder(self, collection: str) -> Path:
+        return self.path / "collections" / collection
 
     def merge_segments(self, collection: str) -> None:
         """Let Lite merge small segments until nothing is left to merge.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -50,6 +50,7 @@ class Manifest:
         index: Type and parameters of the dense index; ``Store.create`` sets it.
         products: Rows at the end of the last complete run.
         complete: Whether a first build ever ran to its end; searching before is refused.
+        name: That it is searched by once it is complete; empty where Milvus' own name is that.
         versions: Library name to version.
         created: ISO 8601, UTC.
         updated: ISO 8601, UTC.
@@ -64,9 +65,19 @@ class Manifest:
     index: dict[str, Any] = field(default_factory=dict)
     products: int = 0
     complete: bool = False
+    name: str = ""
     versions: dict[str, str] = field(default_factory=_library_versions)
     created: str = field(default_factory=utc_now)
     updated: str = field(default_factory=utc_now)
+
+    def like(self, other: Manifest) -> bool:
+        """Whether both are built with the same checkpoint and item template."""
+        mine = (self.fingerprint, self.template_hash, self.dimension)
+        return mine == (other.fingerprint, other.template_hash, other.dimension)
+
+    def named(self, name: str) -> Manifest:
+        """The same, of a build of this name."""
+        return replace(self, name=name)
 
     def to_json(self) -> str:
         """The manifest as JSON text."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from engine.build import Build
+from engine.builds import Builds, check_name
 from engine.collection import Collection
+from engine.connect import at_least, connect
 from engine.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
+    StoreDamagedError,
     StoreError,
 )
 from engine.index import LITE_INDEX, SERVER_INDEX, CollectionIndex, IndexState
@@ -31,10 +34,7 @@ __all__ = [
     "Store",
 ]
 
-_CONNECT_SECONDS = 5.0
-_KEEPALIVE_MS = 300_000
 _SERVER_SCHEMES = ("http://", "https://")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 # Nullable fields and BM25 functions came with this version.
 _MODERN_SERVER = (2, 5)
 
@@ -47,11 +47,15 @@ class CollectionInfo:
         name: Of the collection.
         count: Products stored.
         manifest: What it was built with.
+        milvus_name: Of the Milvus collection that the name is an alias of.
+        unfinished: Such names of rebuilds that were begun and not finished.
     """
 
     name: str
     count: int
     manifest: Manifest
+    milvus_name: str
+    unfinished: tuple[str, ...]
 
 
 class Store:
@@ -61,6 +65,10 @@ class Store:
         uri: Path of a Milvus Lite file, or http(s):// address of a server.
         token: Of the server, ``user:password`` or an API key.
         create: Make the Milvus Lite file if there is none.
+
+    Attributes:
+        uri: As it was given.
+        builds: Of the collections.
 
     Raises:
         StoreNotFoundError: There is no such Milvus Lite file and ``create`` is false.
@@ -83,10 +91,11 @@ class Store:
             self._lite = LiteFile.open(Path(uri), create)
             address = f"http://127.0.0.1:{self._lite.port}"
         try:
-            self._client = _connect(address, token, uri)
+            self._client = connect(address, token, uri)
             with milvus_call("tell its version"):
                 version = self._client.get_server_version()
-            self._modern = self._lite is not None or _at_least(version, _MODERN_SERVER)
+            self.builds = Builds(self._client, self._lite)
+            self._modern = self._lite is not None or at_least(version, _MODERN_SERVER)
         except BaseException:
             if self._lite is not None:
                 self._lite.close()
@@ -116,21 +125,29 @@ class Store:
         Raises:
             StoreError: Milvus did not answer.
         """
-        with milvus_call("list collections"):
-            names = sorted(self._client.list_collections())
-        ours = [name for name in names if PROPERTY in self._describe(name)["properties"]]
-        return [
-            CollectionInfo(name, collection.count(), collection.manifest)
-            for name, collection in zip(ours, map(self.open, ours), strict=True)
-        ]
+        return [self._info(name) for name in self.builds.names()]
+
+    def _info(self, name: str) -> CollectionInfo:
+        collection = self.open(name)
+        others = (b for b in self.builds.pending(name) if b.milvus_name != collection.milvus_name)
+        return CollectionInfo(
+            name,
+            collection.count(),
+            collection.manifest,
+            collection.milvus_name,
+            tuple(build.milvus_name for build in others),
+        )
 
     def exists(self, name: str) -> bool:
-        """Whether there is a collection, or an alias of one, of this name."""
-        with milvus_call(f"look for collection {name}"):
-            return bool(self._client.has_collection(name))
+        """Whether there is a collection, or an alias of one, of this name; unfinished ones count.
+
+        Raises:
+            StoreError: Milvus did not answer.
+        """
+        return self.builds.find(name) is not None
 
     def create(self, name: str, manifest: Manifest) -> Collection:
-        """Make an empty collection.
+        """Make an empty collection that has its name at once.
 
         Args:
             name: Letters, digits and underscores, not starting with a digit.
@@ -143,24 +160,45 @@ class Store:
             CollectionExistsError: There is one of that name.
             StoreError: The name is not allowed, or Milvus did not make it.
         """
-        if not _NAME.fullmatch(name):
-            better = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "products"
-            raise StoreError(
-                f"{name!r} cannot name a collection: use letters, digits and underscores, "
-                "no digit first, at most 255.",
-                f"Try --collection {better if not better[0].isdigit() else '_' + better}.",
-            )
+        check_name(name)
         if self.exists(name):
             raise CollectionExistsError(
                 f"There is a collection {name} at {self.uri} already.",
                 f"Drop it first: lrem collection drop {name}, or choose another --collection.",
             )
+        collection = self.build(name, manifest)
+        self.publish(collection)
+        return collection
+
+    def build(self, name: str, manifest: Manifest) -> Collection:
+        """Begin a build beside what has the name now, or go on with one that was interrupted.
+
+        An unfinished build with another checkpoint or template is dropped.
+
+        Args:
+            name: As for :meth:`create`.
+            manifest: What it is built with.
+
+        Returns:
+            The build; it has the name once it is given to :meth:`publish`.
+
+        Raises:
+            StoreError: The name is not allowed, or Milvus did not make it.
+        """
+        check_name(name)
+        for pending in self.builds.pending(name):
+            if pending.manifest.like(manifest):
+                return self._collection(name, pending.milvus_name)
+            self.builds.discard(pending.milvus_name)
+        milvus_name = self.builds.next_name(name)
         index = SERVER_INDEX if self._lite is None else LITE_INDEX
-        manifest = replace(manifest, index=index)
+        manifest = replace(manifest, index=index, name=name)
+        if self._lite is not None:
+            self._lite.clear_leftover(milvus_name)
         schema = build_schema(self._client, manifest.dimension, self._modern)
-        with milvus_call(f"make collection {name}"):
+        with milvus_call(f"make collection {milvus_name}"):
             self._client.create_collection(
-                name,
+                milvus_name,
                 schema=schema,
                 properties={PROPERTY: manifest.to_json()},
                 consistency_level="Bounded",
@@ -168,9 +206,20 @@ class Store:
         if self._lite is None:
             # A server answers look-ups only of a loaded collection, and loads only an indexed one;
             # it indexes rows as they come. Milvus Lite wants the rows first.
-            with milvus_call(f"declare the indexes of {name}"):
-                CollectionIndex(self._client, name, manifest, self._modern, None).declare()
-        return Collection(self._client, name, manifest, self._modern, self._lite)
+            with milvus_call(f"declare the indexes of {milvus_name}"):
+                CollectionIndex(self._client, milvus_name, manifest, self._modern, None).declare()
+        return self._collection(name, milvus_name)
+
+    def publish(self, collection: Collection) -> None:
+        """Let a build have its name, in one step, and drop those before it.
+
+        Args:
+            collection: What :meth:`build` gave.
+
+        Raises:
+            StoreError: Milvus did not do it.
+        """
+        self.builds.publish(collection.name, collection.milvus_name)
 
     def open(self, name: str) -> Collection:
         """Open a collection.
@@ -179,72 +228,52 @@ class Store:
             name: Of the collection, or an alias.
 
         Returns:
-            The collection.
+            The collection; where its first build is not finished, that build.
 
         Raises:
             CollectionNotFoundError: There is none of that name.
+            StoreDamagedError: The Milvus Lite file is damaged there.
             StoreError: It was not built by LREM, or Milvus did not answer.
         """
-        if not self.exists(name):
-            with milvus_call("list collections"):
-                names = ", ".join(sorted(self._client.list_collections())) or "none"
+        milvus_name = self.builds.find(name)
+        if milvus_name is None:
+            names = ", ".join(self.builds.names()) or "none"
             raise CollectionNotFoundError(
                 f"There is no collection {name} at {self.uri} (there: {names}).",
                 f"Index a catalog into it: lrem index CATALOG --collection {name}, "
                 "or name another with --collection.",
             )
-        description = self._describe(name)
+        return self._collection(name, milvus_name)
+
+    def _collection(self, name: str, milvus_name: str) -> Collection:
+        def reopen() -> Build | None:
+            found = self.builds.find(name)
+            return None if found is None else self._open_build(found)
+
+        return Collection(name, self._open_build(milvus_name), reopen)
+
+    def _open_build(self, milvus_name: str) -> Build:
+        if self._lite is not None:
+            self._lite.check(milvus_name)
+        with milvus_call(f"describe collection {milvus_name}"):
+            description: dict[str, Any] = self._client.describe_collection(milvus_name)
         if PROPERTY not in description["properties"]:
             raise StoreError(
-                f"Collection {name} at {self.uri} has no manifest: LREM did not build it.",
+                f"Collection {milvus_name} at {self.uri} has no manifest: LREM did not build it.",
                 "Choose another --collection.",
             )
         manifest = Manifest.from_json(description["properties"][PROPERTY])
         has_text_search = any(field["name"] == SPARSE for field in description["fields"])
-        return Collection(self._client, name, manifest, has_text_search, self._lite)
+        return Build(self._client, milvus_name, manifest, has_text_search, self._lite)
 
     def drop(self, name: str) -> None:
-        """Delete a collection and all its rows.
+        """Delete a collection and all its rows, unfinished rebuilds of it included.
 
         Raises:
             CollectionNotFoundError: There is none of that name.
             StoreError: It was not built by LREM, or Milvus did not delete it.
         """
-        self.open(name)
-        with milvus_call(f"drop collection {name}"):
-            self._client.drop_collection(name)
-
-    def _describe(self, name: str) -> dict[str, Any]:
-        with milvus_call(f"describe collection {name}"):
-            description: dict[str, Any] = self._client.describe_collection(name)
-            return description
-
-
-def _connect(address: str, token: str | None, uri: str) -> Any:
-    from pymilvus import MilvusClient
-    from pymilvus.exceptions import MilvusException
-
-    # Every failed call is raised as our own error; pymilvus would print its traceback besides.
-    logging.getLogger("pymilvus.decorators").setLevel(logging.CRITICAL)
-    try:
-        return MilvusClient(
-            address,
-            token=token or "",
-            timeout=_CONNECT_SECONDS,
-            # pymilvus pings every ten seconds, which Milvus Lite's server answers with an end of
-            # the connection and two lines on stderr.
-            grpc_options={"grpc.keepalive_time_ms": _KEEPALIVE_MS},
-        )
-    except MilvusException as error:
-        raise StoreError(
-            f"No Milvus server answers at {uri}: {error.message}",
-            "Check the address, port and --token, and that the server runs; or leave out --uri to "
-            "use a local file.",
-        ) from error
-
-
-def _at_least(version: str, wanted: tuple[int, int]) -> bool:
-    numbers = re.search(r"(\d+)\.(\d+)", version)
-    if numbers is None:
-        raise StoreError(f"The Milvus server names no version: {version!r}.")
-    return (int(numbers[1]), int(numbers[2])) >= wanted
+        # What is damaged can be dropped too.
+        with suppress(StoreDamagedError):
+            self.open(name)
+        self.builds.drop(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 from engine.lite import LiteFile
 from engine.lite_rows import LiteRows
@@ -31,6 +32,15 @@ class ReplicaSearcher:
         """
         replica = self._replica
         return replica if replica and replica.version == self._rows.version() else None
+
+    def ids(self) -> Iterator[list[str]]:
+        """Ids of all products, a segment at a time; no replica is built for it.
+
+        Raises:
+            StoreError: The collection was dropped, or the file closed.
+        """
+        for part in self._rows.read()[1]:
+            yield part.table.column("id").take(part.live).to_pylist()
 
     def get(self) -> Replica:
         """The replica of the collection as it is now, built if there is none.

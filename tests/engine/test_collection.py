@@ -307,7 +307,7 @@ def test_another_checkpoint_template_or_dimension_is_refused(collection):
             collection.check(**given)
         (value,) = given.values()
         assert f"{built_with} there, {value} here" in caught.value.message
-        assert "--collection" in caught.value.remedy
+        assert "--collection products --rebuild" in caught.value.remedy
 
 
 def test_the_manifest_survives(any_store, anywhere):
