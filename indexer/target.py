@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import TEMPLATE_HASH, TEMPLATE_VERSION
+from engine.changes import salt
 from engine.model.vectors import Vectors
 from engine.store import Collection, ItemRow, Manifest, Store
 from indexer.diff import Entry
@@ -120,7 +121,7 @@ class Target:
 
 def salt_of(lrem: ItemTower) -> str:
     """What all vectors depend on besides their texts: checkpoint and item template."""
-    return f"{lrem.fingerprint} {TEMPLATE_HASH}"
+    return salt(lrem.fingerprint)
 
 
 def manifest_of(lrem: ItemTower) -> Manifest:
