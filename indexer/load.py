@@ -1,0 +1,147 @@
+"""A folder of parts into a collection: nothing is encoded, stored products are passed over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.store import ItemRow, Store
+from indexer.part_file import from_batch
+from indexer.parts import FolderManifest, PartRecord, PartsError, read_manifest, read_record
+from indexer.pipeline import OnProgress
+from indexer.report import IndexProgress
+
+_READ_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a run did that loaded parts.
+
+    Attributes:
+        collection: Name.
+        uri: Where the collection lies.
+        folder: Of the parts.
+        parts: In it.
+        products: In the parts.
+        loaded: Products that were stored; the others were there just so.
+        stored: Products in the collection now.
+        seconds: Wall clock of the run.
+        index_seconds: That part of it in which the index was built.
+    """
+
+    collection: str
+    uri: str
+    folder: str
+    parts: int
+    products: int
+    loaded: int
+    stored: int
+    seconds: float
+    index_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return asdict(self)
+
+
+def load_parts(
+    folder: Path, store: Store, name: str, *, on_progress: OnProgress | None = None
+) -> LoadReport:
+    """Store the products of a folder of parts in a collection.
+
+    Args:
+        folder: Written by ``write_parts``, of all shards.
+        store: Where the collection is or shall be.
+        name: Of the collection; made if it does not exist.
+        on_progress: Called in the caller's thread, every few seconds.
+
+    Returns:
+        What was done.
+
+    Raises:
+        PartsError: Parts are missing or damaged.
+        ManifestMismatchError: The collection was built with another checkpoint or item template.
+        StoreError: Milvus did not do what was asked.
+    """
+    started = time.perf_counter()
+    tell = on_progress or (lambda progress: None)
+    manifest = read_manifest(folder)
+    records = _all_records(folder, manifest)
+    total = sum(record.products for record in records.values())
+    before = store.exists(name)
+    built = manifest.collection
+    collection = store.open(name) if before else store.create(name, built)
+    collection.check(
+        fingerprint=built.fingerprint,
+        template_hash=built.template_hash,
+        dimension=built.dimension,
+    )
+    done = loaded = 0
+    for rows in _rows(folder, records):
+        known = collection.content_hashes([row.product.id for row in rows]) if before else {}
+        new = [row for row in rows if known.get(row.product.id) != row.content_hash]
+        if new:
+            collection.upsert(new)
+        done, loaded = done + len(rows), loaded + len(new)
+        seconds = time.perf_counter() - started
+        tell(IndexProgress("encode", done, total, loaded / seconds, seconds))
+    indexing = time.perf_counter()
+    if loaded or not collection.manifest.complete or not collection.index_state().built:
+        tell(IndexProgress("index", 0, None, 0.0, 0.0))
+        collection.build_index()
+        collection.update_manifest(
+            complete=True, products=collection.count(), versions=built.versions
+        )
+        stored = collection.manifest.products
+        tell(IndexProgress("index", stored, stored, 0.0, time.perf_counter() - indexing))
+    return LoadReport(
+        collection=name,
+        uri=store.uri,
+        folder=str(folder),
+        parts=len(records),
+        products=total,
+        loaded=loaded,
+        stored=collection.manifest.products,
+        seconds=time.perf_counter() - started,
+        index_seconds=time.perf_counter() - indexing,
+    )
+
+
+def _all_records(folder: Path, manifest: FolderManifest) -> dict[str, PartRecord]:
+    records = {name: read_record(folder, name) for name in manifest.parts}
+    whole = {
+        name: record
+        for name, record in records.items()
+        if record is not None and record.plan == manifest.plan
+    }
+    missing = [name for name in records if name not in whole]
+    if missing:
+        raise PartsError(
+            f"{folder} is not complete: {len(missing)} of {len(records)} parts are missing or "
+            f"damaged, {missing[0]} the first.",
+            "Run lrem index with --to-parquet again, for every shard; it writes what is missing.",
+        )
+    return whole
+
+
+def _rows(folder: Path, records: dict[str, PartRecord]) -> Iterator[list[ItemRow]]:
+    for name, record in records.items():
+        if not record.products:
+            continue
+        path = folder / f"{name}.parquet"
+        try:
+            with pq.ParquetFile(path) as parquet:
+                for batch in parquet.iter_batches(_READ_ROWS, use_threads=False):
+                    yield from_batch(batch)
+        except (OSError, pa.ArrowException) as error:
+            raise PartsError(
+                f"{path} cannot be read: {error}",
+                f"Delete it and run lrem index with --to-parquet {folder} again.",
+            ) from error
