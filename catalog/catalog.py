@@ -165,7 +165,9 @@ class Catalog:
         """Of the first file; ``mappings`` has each file's."""
         return self.mappings[self.files[0].name]
 
-    def batches(self, size: int = 1024) -> Iterator[list[Product]]:
+    def batches(
+        self, size: int = 1024, on_reject: Callable[[Reject], None] | None = None
+    ) -> Iterator[list[Product]]:
         """Stream the products, in the order of files and rows; every call is a fresh pass.
 
         Rows that are no products are counted and, where a rejects file was asked for, written
@@ -173,6 +175,7 @@ class Catalog:
 
         Args:
             size: Products in a batch; the last one may be smaller.
+            on_reject: Called with each rejected row.
 
         Yields:
             At least one product.
@@ -198,6 +201,8 @@ class Catalog:
                         except RowFault as fault:
                             reject = _reject(file, row, fault, validator.mapping)
                             _count(counts, reject)
+                            if on_reject is not None:
+                                on_reject(reject)
                             if rejects_file is not None:
                                 rejects_file.write(reject)
                             continue

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import err, out, print_json
+from cli.console import err, print_json
+from cli.index_output import progress_bars, render, render_plan
 from cli.loading import load_lrem
 from cli.mapping_option import MapOption, parse_mapping
 from cli.options import (
@@ -25,9 +26,7 @@ from cli.options import (
 )
 
 if TYPE_CHECKING:
-    from indexer import IndexProgress, IndexReport
-
-PHASES = {"encode": "encoding", "index": "building the index"}
+    from engine import Store
 
 
 def index(
@@ -53,6 +52,33 @@ def index(
     ] = None,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Build the collection anew, with this or another checkpoint, beside the old one, "
+            "which is searched until the new one takes its place at the end.",
+        ),
+    ] = False,
+    delete_missing: Annotated[
+        bool,
+        typer.Option(
+            "--delete-missing",
+            help="Delete products that the catalog has no row of. Products whose rows were "
+            "rejected are kept.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Delete or replace even if more than 20 % of the products would vanish, or "
+            "rejected rows do not tell whose they are.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Encode a catalog's products and store them, ready to be searched.
@@ -64,25 +90,57 @@ def index(
 
         lrem index catalog.parquet
 
+        lrem index catalog.parquet --delete-missing --dry-run
+
+        lrem index catalog.parquet --model ./my-checkpoint --rebuild
+
         lrem index "exports/*.csv.gz" --map title=product_title --map id=sku
 
         lrem index catalog.jsonl --collection shoes --uri http://localhost:19530 --json
     """
     from catalog import Catalog
     from engine import Store
-    from indexer import index_catalog
+    from indexer import index_catalog, plan_index
 
+    columns_by_field = parse_mapping(columns)
+    if dry_run:
+        catalog = Catalog.open(source, columns=columns_by_field)
+        with _existing_store(uri, token) as there:
+            lrem = load_lrem(model, device, dtype, _built_with(there, collection, rebuild))
+            with progress_bars() as on_progress:
+                plan = plan_index(
+                    catalog,
+                    lrem,
+                    there,
+                    uri,
+                    collection,
+                    rebuild=rebuild,
+                    delete_missing=delete_missing,
+                    force=force,
+                    on_progress=on_progress,
+                )
+        if as_json:
+            print_json(plan.to_dict())
+        else:
+            render_plan(plan)
+        return
     rejects = rejects or Path(f"{collection}.rejects.jsonl")
-    catalog = Catalog.open(source, columns=parse_mapping(columns), rejects=rejects)
+    catalog = Catalog.open(source, columns=columns_by_field, rejects=rejects)
     with Store(uri, token) as store:
-        built_with = (
-            store.open(collection).manifest.model_source if store.exists(collection) else None
-        )
-        lrem = load_lrem(model, device, dtype, built_with)
+        lrem = load_lrem(model, device, dtype, _built_with(store, collection, rebuild))
         err.print(f"{source} -> {collection} at {uri}", style="dim", highlight=False)
         try:
-            with _progress() as on_progress:
-                report = index_catalog(catalog, lrem, store, collection, on_progress=on_progress)
+            with progress_bars() as on_progress:
+                report = index_catalog(
+                    catalog,
+                    lrem,
+                    store,
+                    collection,
+                    rebuild=rebuild,
+                    delete_missing=delete_missing,
+                    force=force,
+                    on_progress=on_progress,
+                )
         except KeyboardInterrupt:
             err.print(
                 "What was encoded is stored. Run the same command again to continue.",
@@ -96,69 +154,25 @@ def index(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[IndexProgress], None]]:
-    """Bars on stderr, one a phase, while the block runs."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+def _existing_store(uri: str, token: str | None) -> Iterator[Store | None]:
+    """The store, which is not made if it is not there."""
+    from engine import Store
+    from engine.errors import StoreNotFoundError
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=err,
-    ) as bars:
-        tasks = {}
-
-        def on_progress(progress: IndexProgress) -> None:
-            if progress.phase not in tasks:
-                tasks[progress.phase] = bars.add_task(PHASES[progress.phase], rate="")
-            bars.update(
-                tasks[progress.phase],
-                completed=progress.done,
-                total=progress.total,
-                rate=f"{progress.rate:,.0f} items/s" if progress.rate else "",
-            )
-
-        yield on_progress
+    try:
+        store = Store(uri, token, create=False)
+    except StoreNotFoundError:
+        yield None
+        return
+    with store:
+        yield store
 
 
-def render(report: IndexReport) -> None:
-    """Print the summary of a run for a person.
-
-    Args:
-        report: Of the run.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in report.rejected.items())
-    rejected = f"{sum(report.rejected.values()):,}"
-    size = report.bytes_on_disk
-    facts = {
-        "rows read": f"{report.read:,}",
-        "rejected": f"{rejected} ({reasons}), see {report.rejects_path}" if reasons else rejected,
-        "new": f"{report.new:,}",
-        "changed": f"{report.changed:,}",
-        "unchanged": f"{report.unchanged:,}",
-        "encoded": f"{report.encoded:,}, {report.items_per_second:,.0f} items/s on "
-        f"{report.device}, {report.dtype}",
-        "time": f"{report.seconds:,.1f} s (encoding {report.encode_seconds:,.1f} s, "
-        f"index {report.index_seconds:,.1f} s)",
-        "collection": f"{report.collection} at {report.uri}: {report.stored:,} products, "
-        f"{report.index_type}" + ("" if size is None else f", {size / 1e6:,.1f} MB"),
-    }
-    table = Table(box=None, show_header=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for key, value in facts.items():
-        table.add_row(key, Text(value))
-    out.print(table)
+def _built_with(store: Store | None, collection: str, rebuild: bool) -> str | None:
+    """The checkpoint that the collection, or the rebuild to go on with, was begun with."""
+    if store is None:
+        return None
+    builds = store.builds.of(collection)
+    searched = store.builds.find(collection)
+    chosen = [build for build in builds if rebuild or build.milvus_name == searched]
+    return chosen[-1].manifest.model_source if chosen else None

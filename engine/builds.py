@@ -140,6 +140,16 @@ class Builds:
         last = -1 if published is None else _number(name, published)
         return [build for build in self.of(name) if last is not None and build.number > last]
 
+    def stale(self, name: str) -> list[BuildInfo]:
+        """Builds of a name from before the published one: a process died while it switched.
+
+        Raises:
+            StoreError: Milvus did not answer, or a manifest cannot be read.
+        """
+        published = self.published(name)
+        last = 0 if published is None else _number(name, published) or 0
+        return [build for build in self.of(name) if build.number < last]
+
     def next_name(self, name: str) -> str:
         """The name in Milvus of a build that is begun now.
 

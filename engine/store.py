@@ -65,6 +65,7 @@ class Store:
         uri: Path of a Milvus Lite file, or http(s):// address of a server.
         token: Of the server, ``user:password`` or an API key.
         create: Make the Milvus Lite file if there is none.
+        patience: Seconds that calls wait for a server that is away, as after a restart.
 
     Attributes:
         uri: As it was given.
@@ -77,7 +78,12 @@ class Store:
     """
 
     def __init__(
-        self, uri: str = "./lrem.db", token: str | None = None, *, create: bool = True
+        self,
+        uri: str = "./lrem.db",
+        token: str | None = None,
+        *,
+        create: bool = True,
+        patience: float = 0.0,
     ) -> None:
         self.uri = uri
         self._lite: LiteFile | None = None
@@ -91,7 +97,7 @@ class Store:
             self._lite = LiteFile.open(Path(uri), create)
             address = f"http://127.0.0.1:{self._lite.port}"
         try:
-            self._client = connect(address, token, uri)
+            self._client = connect(address, token, uri, patience)
             with milvus_call("tell its version"):
                 version = self._client.get_server_version()
             self.builds = Builds(self._client, self._lite)
@@ -170,6 +176,30 @@ class Store:
         self.publish(collection)
         return collection
 
+    def unfinished(self, name: str, manifest: Manifest) -> Collection | None:
+        """A build with this checkpoint and template that an interrupted run was about to finish.
+
+        Args:
+            name: Of the collection.
+            manifest: What it shall be built with.
+
+        Returns:
+            The build; None if there is none to go on with, or it is damaged.
+
+        Raises:
+            StoreError: Milvus did not answer.
+        """
+        candidates = self.builds.pending(name)
+        if self.builds.stale(name):
+            # It has the name already, but those before it were not dropped.
+            published = self.builds.published(name)
+            candidates += [b for b in self.builds.of(name) if b.milvus_name == published]
+        for build in sorted(candidates, key=lambda build: build.number, reverse=True):
+            if build.manifest.like(manifest):
+                with suppress(StoreDamagedError):
+                    return self._collection(name, build.milvus_name)
+        return None
+
     def build(self, name: str, manifest: Manifest) -> Collection:
         """Begin a build beside what has the name now, or go on with one that was interrupted.
 
@@ -186,10 +216,12 @@ class Store:
             StoreError: The name is not allowed, or Milvus did not make it.
         """
         check_name(name)
-        for pending in self.builds.pending(name):
-            if pending.manifest.like(manifest):
-                return self._collection(name, pending.milvus_name)
-            self.builds.discard(pending.milvus_name)
+        if unfinished := self.unfinished(name, manifest):
+            return unfinished
+        for other in self.builds.pending(name):
+            # A complete one may be what is searched, while nothing has the name.
+            if not other.manifest.complete:
+                self.builds.discard(other.milvus_name)
         milvus_name = self.builds.next_name(name)
         index = SERVER_INDEX if self._lite is None else LITE_INDEX
         manifest = replace(manifest, index=index, name=name)

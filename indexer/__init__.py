@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexer.job import index_catalog
+    from indexer.plan import IndexPlan, plan_index
     from indexer.report import IndexProgress, IndexReport
 
-__all__ = ["IndexProgress", "IndexReport", "index_catalog"]
+__all__ = ["IndexPlan", "IndexProgress", "IndexReport", "index_catalog", "plan_index"]
 
 # Loaded when first asked for: the run needs torch and Milvus, which cost seconds.
-_HOMES = {"index_catalog": "job", "IndexProgress": "report", "IndexReport": "report"}
+_HOMES = {
+    "IndexPlan": "plan",
+    "IndexProgress": "report",
+    "IndexReport": "report",
+    "index_catalog": "job",
+    "plan_index": "plan",
+}
 
 
 def __getattr__(name: str) -> Any:

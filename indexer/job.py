@@ -1,4 +1,4 @@
-"""One index run: rows first, then the index, then the report."""
+"""One index run: rows first, then what vanished, the index, the switch, and the report."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import time
 from catalog import Catalog
 from engine.store import Store
 from indexer.ends import ItemTower
-from indexer.pipeline import OnProgress, encode_catalog
+from indexer.errors import VanishedError
+from indexer.pipeline import OnProgress, Tally, encode_catalog
 from indexer.report import IndexProgress, IndexReport
 from indexer.target import Target
+from indexer.vanished import Vanished, delete_vanished, find_vanished
+from indexer.watch import CatalogWatch
 
 
 def index_catalog(
@@ -18,19 +21,27 @@ def index_catalog(
     store: Store,
     collection: str,
     *,
+    rebuild: bool = False,
+    delete_missing: bool = False,
+    force: bool = False,
     on_progress: OnProgress | None = None,
 ) -> IndexReport:
     """Bring a collection up to date with a catalog: store what is new or changed.
 
     Memory is bounded whatever the catalog's size. A run that was interrupted or killed is
     continued by running it again: products that are stored already are known by their content
-    hash and are not encoded again. Products that are not in the catalog stay.
+    hash and are not encoded again. Products that are not in the catalog stay, unless they shall
+    not.
 
     Args:
         catalog: Read once, in full.
         lrem: Its item tower embeds the item texts.
         store: Where the collection is or shall be.
         collection: Name; made if it does not exist.
+        rebuild: Build the collection anew, with any checkpoint, beside the old one, which is
+            searched until the new one takes its name at the end.
+        delete_missing: Delete products that the catalog has no row of.
+        force: Delete, or replace, however many products would vanish.
         on_progress: Called in the caller's thread, every few seconds.
 
     Returns:
@@ -38,6 +49,8 @@ def index_catalog(
 
     Raises:
         CatalogError: The catalog cannot be read, or no row of it is a product.
+        SourceChangedError: A file of it was replaced while it was read.
+        VanishedError: Too many products would vanish; all else is stored.
         ManifestMismatchError: The collection was built with another checkpoint or item template.
         StoreError: Milvus did not do what was asked.
         ModelError: The item tower gave a vector that is not finite.
@@ -45,16 +58,28 @@ def index_catalog(
     """
     started = time.perf_counter()
     tell = on_progress or (lambda progress: None)
-    target = Target(store, collection, lrem)
-    tally = encode_catalog(catalog, lrem, target, tell)
+    target = Target(store, collection, lrem, rebuild)
+    watch = CatalogWatch(catalog, keep_ids=rebuild or delete_missing)
+    tally = encode_catalog(catalog, lrem, target, tell, watch)
     encode_seconds, rate = tally.seconds, tally.rate
-    indexing = time.perf_counter()
-    if target.needs_index():
-        tell(IndexProgress("index", 0, None, 0.0, 0.0))
-        target.build_index()
-        stored, seconds = target.opened.manifest.products, time.perf_counter() - indexing
-        tell(IndexProgress("index", stored, stored, 0.0, seconds))
-    index_seconds = time.perf_counter() - indexing
+    watch.check_files()
+    vanished, refused = None, None
+    if rebuild or delete_missing:
+        vanished = _vanished(target, watch, tally)
+        try:
+            if vanished is not None and not force:
+                vanished.check()
+        except VanishedError as error:
+            refused = error
+        _delete(target, watch, vanished, refused, tell)
+    index_seconds = _build_index(target, tell)
+    if refused is not None:
+        raise refused
+    replaced = target.needs_publishing()
+    if replaced:
+        tell(IndexProgress("switch", 0, 1, 0.0, 0.0))
+        target.publish()
+        tell(IndexProgress("switch", 1, 1, 0.0, 0.0))
     counts, built = catalog.counts, target.opened
     return IndexReport(
         collection=collection,
@@ -64,6 +89,9 @@ def index_catalog(
         new=tally.new,
         changed=tally.changed,
         unchanged=tally.unchanged,
+        vanished=len(vanished.ids) if vanished else 0,
+        kept=vanished.rejected if vanished and not vanished.rebuild else 0,
+        replaced=replaced,
         encoded=tally.encoded,
         stored=built.manifest.products,
         items_per_second=rate,
@@ -78,3 +106,48 @@ def index_catalog(
         fingerprint=lrem.fingerprint,
         rejects_path=str(catalog.rejects) if catalog.rejects and counts.rejected else None,
     )
+
+
+def _vanished(target: Target, watch: CatalogWatch, tally: Tally) -> Vanished | None:
+    """What the run takes away from those who search; None where nothing was there before."""
+    if target.replaces and target.searched is not None:
+        return find_vanished(target.searched, watch, rebuild=True)
+    if target.before is None:
+        return None
+    return find_vanished(target.opened, watch, new=tally.new)
+
+
+def _delete(
+    target: Target,
+    watch: CatalogWatch,
+    vanished: Vanished | None,
+    refused: VanishedError | None,
+    tell: OnProgress,
+) -> None:
+    """Delete from the build that is written to what the catalog has not."""
+    if target.replaces:
+        # An interrupted rebuild may have stored products that have left the catalog since.
+        vanished = find_vanished(target.opened, watch) if target.before is not None else None
+    elif refused is not None:
+        return
+    if vanished is None or not vanished.ids:
+        return
+    started = time.perf_counter()
+    delete_vanished(
+        target,
+        vanished,
+        lambda done, total: tell(
+            IndexProgress("delete", done, total, 0.0, time.perf_counter() - started)
+        ),
+    )
+
+
+def _build_index(target: Target, tell: OnProgress) -> float:
+    """Index what is not; returns the seconds it took."""
+    started = time.perf_counter()
+    if target.needs_index():
+        tell(IndexProgress("index", 0, None, 0.0, 0.0))
+        target.build_index()
+        stored, seconds = target.opened.manifest.products, time.perf_counter() - started
+        tell(IndexProgress("index", stored, stored, 0.0, seconds))
+    return time.perf_counter() - started

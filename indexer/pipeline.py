@@ -13,6 +13,7 @@ from catalog import Catalog
 from indexer.diff import Batch, Entry, compare
 from indexer.ends import ItemTower, Sink
 from indexer.report import IndexProgress
+from indexer.watch import CatalogWatch
 
 READ_ROWS = 1024
 READ_AHEAD = 4
@@ -53,7 +54,11 @@ class Tally:
 
 
 def encode_catalog(
-    catalog: Catalog, lrem: ItemTower, target: Sink, on_progress: OnProgress
+    catalog: Catalog,
+    lrem: ItemTower,
+    target: Sink,
+    on_progress: OnProgress,
+    watch: CatalogWatch | None = None,
 ) -> Tally:
     """Bring the rows of a collection up to date with a catalog.
 
@@ -62,6 +67,7 @@ def encode_catalog(
         lrem: Encodes in the caller's thread.
         target: Looked up and written in one thread of its own.
         on_progress: Called in the caller's thread.
+        watch: Told of what is read, in the thread that reads.
 
     Returns:
         What was done.
@@ -79,7 +85,7 @@ def encode_catalog(
 
     with (
         ThreadPoolExecutor(1, "lrem-milvus") as milvus,
-        closing(_batches(catalog, target, milvus)) as batches,
+        closing(_batches(catalog, target, milvus, watch)) as batches,
         closing(_ahead(batches)) as ahead,
     ):
         encode = _Encoder(lrem, target, milvus, tally)
@@ -133,9 +139,11 @@ class _Encoder:
 
 
 def _batches(
-    catalog: Catalog, target: Sink, milvus: ThreadPoolExecutor
+    catalog: Catalog, target: Sink, milvus: ThreadPoolExecutor, watch: CatalogWatch | None
 ) -> Generator[Batch, None, None]:
-    for products in catalog.batches(READ_ROWS):
+    for products in catalog.batches(READ_ROWS, watch and watch.rejected):
+        if watch is not None:
+            watch.read(products)
         # Look-ups queue with the writes: while Milvus Lite flushes, a look-up can miss rows.
         entries, new = compare(
             products,

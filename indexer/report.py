@@ -13,14 +13,16 @@ class IndexProgress:
     """Where a run stands.
 
     Attributes:
-        phase: "encode" while products are read, encoded and stored; then "index".
-        done: Catalog rows dealt with, or products indexed.
+        phase: "encode" while products are read, encoded and stored; then "delete", where products
+            vanished, "index", and "switch", where another build was searched until now. A plan
+            has one phase, "compare".
+        done: Catalog rows dealt with, or products deleted or indexed.
         total: Rows to expect, an estimate for text formats; None where nothing is known.
-        rate: Products encoded per second so far in this run; 0 in the phase "index".
+        rate: Products encoded per second so far in this run; 0 in the other phases.
         seconds: Since the phase began.
     """
 
-    phase: Literal["encode", "index"]
+    phase: Literal["compare", "encode", "delete", "index", "switch"]
     done: int
     total: int | None
     rate: float
@@ -41,6 +43,10 @@ class IndexReport:
         encoded: Products that went through the item tower: the new ones, and the changed ones
             whose item text differs.
         unchanged: Products that were left alone.
+        vanished: Products that the catalog has no more and that are gone: deleted, or left behind
+            by a rebuild. 0 in a run that was asked for neither.
+        kept: Products that such a run kept although their rows were rejected.
+        replaced: Whether this run moved the collection's name to another build.
         stored: Products in the collection now.
         items_per_second: Products encoded per second of wall clock over the whole phase, reading
             and storing included.
@@ -64,6 +70,9 @@ class IndexReport:
     changed: int
     encoded: int
     unchanged: int
+    vanished: int
+    kept: int
+    replaced: bool
     stored: int
     items_per_second: float
     encode_seconds: float

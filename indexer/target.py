@@ -1,13 +1,14 @@
-"""The collection a run writes to: made when first needed, complete when its index is built."""
+"""The build a run writes to: made when first needed, complete and searched when its index is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from catalog import TEMPLATE_HASH, TEMPLATE_VERSION
-from engine.changes import salt
+from engine.errors import StoreDamagedError
 from engine.model.vectors import Vectors
 from engine.store import Collection, ItemRow, Manifest, Store
 from indexer.diff import Entry
@@ -20,34 +21,59 @@ BATCH_ROWS = 1024
 class Target:
     """The collection of that name, as one run sees it. Used from one thread at a time.
 
-    The first write makes it if it does not exist: a run that fails before leaves nothing behind.
+    The first write makes a build if there is none to go on with: a run that fails before leaves
+    nothing behind.
+
+    Args:
+        store: Where the collection is or shall be.
+        name: Of the collection.
+        lrem: Item tower that products are encoded with.
+        rebuild: Write to a build beside the one that is searched, or go on with such a build.
 
     Attributes:
+        searched: What has the name before this run; None where nothing has, or it is damaged.
+        before: What products are compared with: rows before this run; None where there are none.
         written: Products stored by this run.
 
     Raises:
         ManifestMismatchError: The collection was built with another checkpoint or template.
+        StoreDamagedError: The Milvus Lite file is damaged, and no rebuild is asked for.
     """
 
-    def __init__(self, store: Store, name: str, lrem: ItemTower) -> None:
+    def __init__(self, store: Store, name: str, lrem: ItemTower, rebuild: bool = False) -> None:
         self._store = store
         self._name = name
-        self._lrem = lrem
+        self._manifest = manifest_of(lrem)
         self.written = 0
-        # Its rows before this run; None where there was no collection and so nothing to compare.
-        self._before = store.open(name) if store.exists(name) else None
-        self._collection = self._before
-        if self._before is not None:
-            self._before.check(
-                fingerprint=lrem.fingerprint,
-                template_hash=TEMPLATE_HASH,
-                dimension=lrem.dimension,
-            )
+        self.searched: Collection | None = None
+        if not rebuild:
+            self.before = store.open(name) if store.exists(name) else None
+            if self.before is not None:
+                self.before.check(
+                    fingerprint=lrem.fingerprint,
+                    template_hash=TEMPLATE_HASH,
+                    dimension=lrem.dimension,
+                )
+        else:
+            self.before = store.unfinished(name, self._manifest)
+        if store.builds.published(name) is not None:
+            # A damaged one is what rebuilds are for.
+            with suppress(StoreDamagedError):
+                self.searched = store.open(name)
+        self._collection = self.before
+
+    @property
+    def replaces(self) -> bool:
+        """Whether another build is searched until this one is published."""
+        searched = self.searched
+        return searched is not None and (
+            self.before is None or searched.milvus_name != self.before.milvus_name
+        )
 
     @property
     def salt(self) -> str:
         """What all vectors of the collection depend on."""
-        return salt_of(self._lrem)
+        return f"{self._manifest.fingerprint} {self._manifest.template_hash}"
 
     def hashes(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Content hashes of those products that are stored.
@@ -58,7 +84,7 @@ class Target:
         Returns:
             Id to hash.
         """
-        return {} if self._before is None else self._before.content_hashes(ids)
+        return {} if self.before is None else self.before.content_hashes(ids)
 
     def fetch(self, ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
         """Stored fields and vectors.
@@ -69,7 +95,7 @@ class Target:
         Returns:
             Id to fields, the vector under ``vector``.
         """
-        return {} if self._before is None else self._before.fetch(ids, vectors=True)
+        return {} if self.before is None else self.before.fetch(ids, vectors=True)
 
     def write(self, entries: Sequence[Entry], vectors: Sequence[Vectors]) -> None:
         """Store products.
@@ -90,6 +116,11 @@ class Target:
             self.opened.upsert(batch)
             self.written += len(batch)
 
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete products; raises StoreError where Milvus does not."""
+        self.opened.delete(ids)
+        self.written += len(ids)
+
     def needs_index(self) -> bool:
         """Whether rows are without an index: this run's, or those of one that was killed."""
         collection = self.opened
@@ -100,7 +131,7 @@ class Target:
         )
 
     def build_index(self) -> None:
-        """Index what is not indexed yet, and mark the collection complete.
+        """Index what is not indexed yet, and mark the build complete.
 
         Raises:
             StoreError: Milvus did not build the index.
@@ -108,20 +139,35 @@ class Target:
         collection = self.opened
         collection.build_index()
         collection.update_manifest(
-            complete=True, products=collection.count(), versions=manifest_of(self._lrem).versions
+            complete=True, products=collection.count(), versions=self._manifest.versions
         )
+
+    def needs_publishing(self) -> bool:
+        """Whether another build is searched, or none, or earlier ones were not dropped."""
+        builds = self._store.builds
+        if builds.published(self._name) != self.opened.milvus_name:
+            return True
+        return bool(builds.stale(self._name))
+
+    def publish(self) -> None:
+        """Let this build be the one that is searched, and drop those before it.
+
+        Raises:
+            StoreError: Milvus did not do it.
+        """
+        self._store.publish(self.opened)
 
     @property
     def opened(self) -> Collection:
-        """The collection, made now if it does not exist."""
+        """The build, made now if there is none to go on with."""
         if self._collection is None:
-            self._collection = self._store.create(self._name, manifest_of(self._lrem))
+            self._collection = self._store.build(self._name, self._manifest)
         return self._collection
 
 
 def salt_of(lrem: ItemTower) -> str:
     """What all vectors depend on besides their texts: checkpoint and item template."""
-    return salt(lrem.fingerprint)
+    return f"{lrem.fingerprint} {TEMPLATE_HASH}"
 
 
 def manifest_of(lrem: ItemTower) -> Manifest:
