@@ -34,17 +34,19 @@ export function webUrl(text, protocols = ["http:", "https:"]) {
   }
 }
 
-/** A price with its currency, where that is one. */
-export function price(value, currency) {
-  const plain = { minimumFractionDigits: Number.isInteger(value) ? 0 : 2, maximumFractionDigits: 2 };
+/** A price with its currency, where that is one; `short` leaves out a fraction of zero. */
+export function price(value, currency, short = false) {
+  const whole = short && Number.isInteger(value);
   if (currency) {
     try {
-      return value.toLocaleString("en", { style: "currency", currency, ...plain });
+      const digits = whole ? { minimumFractionDigits: 0 } : {};
+      return value.toLocaleString("en", { style: "currency", currency, ...digits });
     } catch {
-      return `${value.toLocaleString("en", plain)} ${currency}`;
+      return `${price(value, null, short)} ${currency}`;
     }
   }
-  return value.toLocaleString("en", plain);
+  const digits = whole ? 0 : 2;
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 export const milliseconds = (value) =>

@@ -11,7 +11,7 @@ const SHOWN = 8;
  */
 export function filterPanel(panel, change) {
   const open = new Set();
-  let whole = false;
+  const whole = new Set();
   let facets = null;
   let state = null;
   let currency = null;
@@ -27,7 +27,7 @@ export function filterPanel(panel, change) {
     panel.hidden = false;
     panel.replaceChildren(
       h("h2", {}, "Filters"),
-      ...[categories(), brands(), prices()].filter(Boolean),
+      ...[categories(), prices(), brands()].filter(Boolean),
       h("p", { class: "hint" }, `Counts are of the ${Math.max(...Object.values(facets.counted))} best matches.`));
     if (focused) document.getElementById(focused)?.focus();
   }
@@ -35,15 +35,24 @@ export function filterPanel(panel, change) {
   function brands() {
     const values = withChosen(facets.brand, state.brands);
     if (!values.length) return null;
-    const shown = whole ? values : values.filter((one, at) => at < SHOWN || state.brands.includes(one.value));
-    const rest = values.length - shown.length;
-    return group("Brand",
-      ...shown.map((one, at) => box(`brand-${at}`, one.value, one, state.brands.includes(one.value), (chosen) =>
+    return group("Brand", ...beginning("brands", values, (one) => state.brands.includes(one.value)).map((one, at) =>
+      box(`brand-${at}`, one.value, one, state.brands.includes(one.value), (chosen) =>
         change({ brands: toggled(state.brands, one.value, chosen) }))),
-      rest || whole ? h("button", { type: "button", class: "plain", id: "brands-all", click: () => {
-        whole = !whole;
+    rest("brands", values.length));
+  }
+
+  /** The first values and those that are chosen; all once a person asked for them. */
+  function beginning(name, values, isChosen) {
+    return whole.has(name) ? values : values.filter((one, at) => at < SHOWN || isChosen(one));
+  }
+
+  function rest(name, total) {
+    if (total <= SHOWN) return null;
+    return h("button", { type: "button", class: "plain", id: `${name}-all`, "aria-expanded": String(whole.has(name)),
+      click: () => {
+        if (!whole.delete(name)) whole.add(name);
         draw();
-      } }, whole ? "Show fewer" : `Show ${rest} more`) : null);
+      } }, whole.has(name) ? `Fewer ${name}` : `All ${total} ${name}`);
   }
 
   function categories() {
@@ -52,7 +61,8 @@ export function filterPanel(panel, change) {
     const children = (path) => values.filter((one) => parent(one.value) === path);
     const known = new Set(values.map((one) => one.value));
     const roots = values.filter((one) => !known.has(parent(one.value)));
-    return group("Category", branch(roots, children));
+    const isChosen = (one) => state.categories.some((path) => path === one.value || isUnder(path, one.value));
+    return group("Category", branch(beginning("categories", roots, isChosen), children), rest("categories", roots.length));
   }
 
   function branch(values, children) {
@@ -144,9 +154,9 @@ const count = (number) => h("span", { class: "count" }, String(number), h("span"
 
 function spanName({ low, high }, currency) {
   if (low === null && high === null) return "Any price";
-  if (low === null) return `Under ${price(high, currency)}`;
-  if (high === null) return `${price(low, currency)} and up`;
-  return `${price(low, currency)} to ${price(high, currency)}`;
+  if (low === null) return `Under ${price(high, currency, true)}`;
+  if (high === null) return `${price(low, currency, true)} and up`;
+  return `${price(low, currency, true)} to ${price(high, currency, true)}`;
 }
 
 /** Counted values, and after them those that are chosen and were not counted. */

@@ -32,7 +32,7 @@ function body(hit, reasoned) {
     .map(([name, at]) => h("tr", {},
       h("th", { scope: "row" }, ROUTES[reasoned ? name : PLAIN[name] ?? name] ?? name),
       h("td", {}, String(at.rank)),
-      h("td", {}, at.score.toFixed(3))));
+      h("td", {}, at.score.toPrecision(3))));
   const { terms = [], thought_terms: thoughtTerms = [], keyphrases = [] } = hit.explanation ?? {};
   return h("div", { class: "why-body" },
     h("table", {},
