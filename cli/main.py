@@ -27,6 +27,7 @@ from cli import (
     model_init,
     model_show,
     search,
+    serve,
     train_cold_start,
     train_rl,
     train_trim,
@@ -58,6 +59,7 @@ def _group(name: str, help_text: str) -> typer.Typer:
 
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("serve")(serve.serve)
 
 catalog_group = _group("catalog", "Look at a catalog before it is indexed.")
 catalog_group.command("check")(catalog_check.check)

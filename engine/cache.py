@@ -63,6 +63,8 @@ class ThoughtCache:
         path: The file.
         max_entries: As given.
         problem: Why nothing is cached; None where all is well.
+        hits: Thoughts that :meth:`get_many` of this object found.
+        misses: Thoughts that it did not find.
     """
 
     def __init__(self, path: str | Path | None = None, *, max_entries: int = MAX_ENTRIES) -> None:
@@ -71,6 +73,7 @@ class ThoughtCache:
         self.path = default_path() if path is None else Path(path).expanduser()
         self.max_entries = max_entries
         self.problem: CacheError | None = None
+        self.hits = self.misses = 0
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         # What lookups have to write, when they last did, in seconds.
@@ -243,6 +246,7 @@ class ThoughtCache:
             if count:
                 hits, misses = self._lookups.get(fingerprint, (0, 0))
                 hit = sum(key in found for key in keys)
+                self.hits, self.misses = self.hits + hit, self.misses + len(keys) - hit
                 self._lookups[fingerprint] = (hits + hit, misses + len(keys) - hit)
             if time.monotonic() > self._written + _WRITE_SECONDS:
                 self._write_lookups(connection, wait=False)

@@ -15,7 +15,7 @@ from engine.request import Options, Request
 from engine.results import OnThought, SearchResult, Thought
 from engine.retrieval import Asked, Found, Reason, Retriever
 from engine.routes import ROUTES, find_routes
-from engine.store import Store
+from engine.store import CollectionInfo, Store
 from engine.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -122,6 +122,14 @@ class Engine:
     def close(self) -> None:
         """Disconnect from Milvus, and free a Milvus Lite file for other processes."""
         self._store.close()
+
+    def collections(self) -> Sequence[CollectionInfo]:
+        """The collections of the store, by name.
+
+        Raises:
+            StoreError: Milvus did not answer.
+        """
+        return self._store.list()
 
     def default_routes(self, reasoned: bool) -> tuple[str, ...]:
         """The routes asked when none are named: those of the tuning that the collection has.
