@@ -100,6 +100,7 @@ def index(
     """
     from catalog import Catalog
     from engine import Store
+    from engine.patience import WAIT_SECONDS
     from indexer import index_catalog, plan_index
 
     columns_by_field = parse_mapping(columns)
@@ -126,7 +127,7 @@ def index(
         return
     rejects = rejects or Path(f"{collection}.rejects.jsonl")
     catalog = Catalog.open(source, columns=columns_by_field, rejects=rejects)
-    with Store(uri, token) as store:
+    with Store(uri, token, patience=WAIT_SECONDS) as store:
         lrem = load_lrem(model, device, dtype, _built_with(store, collection, rebuild))
         err.print(f"{source} -> {collection} at {uri}", style="dim", highlight=False)
         try:

@@ -7,18 +7,20 @@ import re
 from typing import Any
 
 from engine.errors import StoreError
+from engine.patience import PatientClient
 
 _CONNECT_SECONDS = 5.0
 _KEEPALIVE_MS = 300_000
 
 
-def connect(address: str, token: str | None, uri: str) -> Any:
+def connect(address: str, token: str | None, uri: str, patience: float) -> Any:
     """Connect to a Milvus server.
 
     Args:
         address: Of the server.
         token: ``user:password`` or an API key.
         uri: What the user named, for the message.
+        patience: Seconds that later calls wait for a server that is away; not for Milvus Lite.
 
     Returns:
         A ``MilvusClient``.
@@ -30,9 +32,10 @@ def connect(address: str, token: str | None, uri: str) -> Any:
     from pymilvus.exceptions import MilvusException
 
     # Every failed call is raised as our own error; pymilvus would print its traceback besides.
-    logging.getLogger("pymilvus.decorators").setLevel(logging.CRITICAL)
+    for noisy in ("pymilvus.decorators", "pymilvus.client.connection_manager"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     try:
-        return MilvusClient(
+        client = MilvusClient(
             address,
             token=token or "",
             timeout=_CONNECT_SECONDS,
@@ -46,6 +49,7 @@ def connect(address: str, token: str | None, uri: str) -> Any:
             "Check the address, port and --token, and that the server runs; or leave out --uri to "
             "use a local file.",
         ) from error
+    return PatientClient(client, patience) if address == uri else client
 
 
 def at_least(version: str, wanted: tuple[int, int]) -> bool:

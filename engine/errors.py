@@ -25,6 +25,10 @@ class StoreNotFoundError(StoreError):
     """There is no Milvus Lite file at this path."""
 
 
+class StoreUnavailableError(StoreError):
+    """The Milvus server does not answer, or is not ready to."""
+
+
 class StoreDamagedError(StoreError):
     """A Milvus Lite file of which a part cannot be read."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.errors import FilterError, StoreError
+from engine.errors import FilterError, StoreError, StoreUnavailableError
+from engine.patience import ServerAway
 
 # Milvus Lite answers a bad expression with 6, a server with 1100 (65535 before version 2.4).
 _BAD_EXPRESSION = (6, 1100, 65535)
@@ -23,6 +24,7 @@ def milvus_call(doing: str, filter: str = "", filterable: str = "") -> Iterator[
 
     Raises:
         FilterError: Milvus does not accept the filter.
+        StoreUnavailableError: The server is away, still or again.
         StoreError: Anything else that Milvus or the connection refuses.
     """
     from grpc import RpcError
@@ -30,6 +32,13 @@ def milvus_call(doing: str, filter: str = "", filterable: str = "") -> Iterator[
 
     try:
         yield
+    except ServerAway as away:
+        waited = f" after {away.waited:.0f} s" if away.waited else ""
+        raise StoreUnavailableError(
+            f"Milvus could not {doing}: the server is not available{waited}: {away}",
+            "Check that it runs and is reachable, then give the same command again: "
+            "what was stored is kept.",
+        ) from away
     except MilvusException as error:
         if filter and error.code in _BAD_EXPRESSION:
             raise FilterError(
