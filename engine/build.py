@@ -49,6 +49,19 @@ class Build:
         self._client = client
         self._lite = lite
 
+    def properties(self) -> dict[str, str]:
+        """Texts kept with the Milvus collection; raises StoreError where it does not answer."""
+        with milvus_call(f"describe collection {self.milvus_name}"):
+            properties: dict[str, str] = self._client.describe_collection(self.milvus_name)[
+                "properties"
+            ]
+            return properties
+
+    def set_property(self, key: str, text: str) -> None:
+        """Keep a text with the Milvus collection; raises StoreError where it is not stored."""
+        with milvus_call(f"note {key} of {self.milvus_name}"):
+            self._client.alter_collection_properties(self.milvus_name, properties={key: text})
+
     def set_manifest(self, manifest: Manifest) -> None:
         """Store another manifest; raises StoreError where Milvus does not."""
         with milvus_call(f"update the manifest of {self.milvus_name}"):

@@ -103,6 +103,26 @@ class Collection(BuildHolder):
         manifest = replace(self.manifest, **{"updated": utc_now(), **changes})
         self._build.set_manifest(manifest)
 
+    def properties(self) -> dict[str, str]:
+        """Texts that are kept with the collection, the manifest among them.
+
+        Raises:
+            StoreError: Milvus did not answer.
+        """
+        return self._build.properties()
+
+    def set_property(self, key: str, text: str) -> None:
+        """Keep a text with the collection; others stay.
+
+        Args:
+            key: Its name.
+            text: Of at most 65,535 bytes.
+
+        Raises:
+            StoreError: Milvus did not store it.
+        """
+        self._build.set_property(key, text)
+
     @following
     def count(self) -> int:
         """Number of products, those of an unfinished build included.

@@ -10,7 +10,7 @@ from indexer.ends import ItemTower
 from indexer.errors import VanishedError
 from indexer.pipeline import OnProgress, Tally, encode_catalog
 from indexer.report import IndexProgress, IndexReport
-from indexer.target import Target
+from indexer.target import Target, manifest_of
 from indexer.vanished import Vanished, delete_vanished, find_vanished
 from indexer.watch import CatalogWatch
 
@@ -58,7 +58,7 @@ def index_catalog(
     """
     started = time.perf_counter()
     tell = on_progress or (lambda progress: None)
-    target = Target(store, collection, lrem, rebuild)
+    target = Target(store, collection, manifest_of(lrem), rebuild)
     watch = CatalogWatch(catalog, keep_ids=rebuild or delete_missing)
     tally = encode_catalog(catalog, lrem, target, tell, watch)
     encode_seconds, rate = tally.seconds, tally.rate
@@ -72,14 +72,10 @@ def index_catalog(
         except VanishedError as error:
             refused = error
         _delete(target, watch, vanished, refused, tell)
-    index_seconds = _build_index(target, tell)
+    index_seconds = build_index(target, tell)
     if refused is not None:
         raise refused
-    replaced = target.needs_publishing()
-    if replaced:
-        tell(IndexProgress("switch", 0, 1, 0.0, 0.0))
-        target.publish()
-        tell(IndexProgress("switch", 1, 1, 0.0, 0.0))
+    replaced = publish(target, tell)
     counts, built = catalog.counts, target.opened
     return IndexReport(
         collection=collection,
@@ -142,8 +138,19 @@ def _delete(
     )
 
 
-def _build_index(target: Target, tell: OnProgress) -> float:
-    """Index what is not; returns the seconds it took."""
+def build_index(target: Target, tell: OnProgress) -> float:
+    """Index what is not.
+
+    Args:
+        target: All its rows are stored.
+        tell: Told of the phase.
+
+    Returns:
+        Seconds that it took.
+
+    Raises:
+        StoreError: Milvus did not build the index.
+    """
     started = time.perf_counter()
     if target.needs_index():
         tell(IndexProgress("index", 0, None, 0.0, 0.0))
@@ -151,3 +158,24 @@ def _build_index(target: Target, tell: OnProgress) -> float:
         stored, seconds = target.opened.manifest.products, time.perf_counter() - started
         tell(IndexProgress("index", stored, stored, 0.0, seconds))
     return time.perf_counter() - started
+
+
+def publish(target: Target, tell: OnProgress) -> bool:
+    """Let a build be the one that is searched.
+
+    Args:
+        target: Its index is built.
+        tell: Told of the phase.
+
+    Returns:
+        Whether another was searched until now, or none.
+
+    Raises:
+        StoreError: Milvus did not do it.
+    """
+    if not target.needs_publishing():
+        return False
+    tell(IndexProgress("switch", 0, 1, 0.0, 0.0))
+    target.publish()
+    tell(IndexProgress("switch", 1, 1, 0.0, 0.0))
+    return True

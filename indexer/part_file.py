@@ -19,6 +19,8 @@ from indexer.diff import Entry
 
 _ROW_GROUP_ROWS = 4096
 _JSON_FIELDS = ("attributes", "metadata")
+# The others rarely hold a value twice: trying a dictionary on them costs time.
+_REPEATED_FIELDS = ["brand", "category", "currency"]
 
 
 class PartSink:
@@ -89,7 +91,9 @@ class PartSink:
 
     def _write_rows(self, rows: list[ItemRow]) -> None:
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._unfinished, part_schema())
+            self._writer = pq.ParquetWriter(
+                self._unfinished, part_schema(), use_dictionary=_REPEATED_FIELDS
+            )
         self._writer.write_batch(to_batch(rows, self._dimension), row_group_size=len(rows))
         self.products += len(rows)
 

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from catalog import Catalog, Reason
+from engine.changes import salt
 from engine.store import Store
 from indexer.diff import compare
 from indexer.ends import ItemTower
 from indexer.pipeline import READ_ROWS, OnProgress
 from indexer.report import IndexProgress
-from indexer.target import Target, salt_of
+from indexer.target import Target, manifest_of
 from indexer.vanished import find_vanished
 from indexer.watch import CatalogWatch
 
@@ -95,7 +96,7 @@ def plan_index(
     """
     started = time.perf_counter()
     tell = on_progress or (lambda progress: None)
-    target = None if store is None else Target(store, collection, lrem, rebuild)
+    target = None if store is None else Target(store, collection, manifest_of(lrem), rebuild)
     looks = target is not None and (
         target.replaces or (delete_missing and target.before is not None)
     )
@@ -105,7 +106,7 @@ def plan_index(
         watch.read(products)
         entries, unknown = compare(
             products,
-            salt_of(lrem),
+            salt(lrem.fingerprint),
             target.hashes if target else lambda ids: {},
             target.fetch if target else lambda ids: {},
         )

@@ -27,7 +27,7 @@ class Target:
     Args:
         store: Where the collection is or shall be.
         name: Of the collection.
-        lrem: Item tower that products are encoded with.
+        manifest: What its products are encoded with.
         rebuild: Write to a build beside the one that is searched, or go on with such a build.
 
     Attributes:
@@ -40,19 +40,19 @@ class Target:
         StoreDamagedError: The Milvus Lite file is damaged, and no rebuild is asked for.
     """
 
-    def __init__(self, store: Store, name: str, lrem: ItemTower, rebuild: bool = False) -> None:
+    def __init__(self, store: Store, name: str, manifest: Manifest, rebuild: bool = False) -> None:
         self._store = store
         self._name = name
-        self._manifest = manifest_of(lrem)
+        self._manifest = manifest
         self.written = 0
         self.searched: Collection | None = None
         if not rebuild:
             self.before = store.open(name) if store.exists(name) else None
             if self.before is not None:
                 self.before.check(
-                    fingerprint=lrem.fingerprint,
-                    template_hash=TEMPLATE_HASH,
-                    dimension=lrem.dimension,
+                    fingerprint=manifest.fingerprint,
+                    template_hash=manifest.template_hash,
+                    dimension=manifest.dimension,
                 )
         else:
             self.before = store.unfinished(name, self._manifest)
@@ -163,11 +163,6 @@ class Target:
         if self._collection is None:
             self._collection = self._store.build(self._name, self._manifest)
         return self._collection
-
-
-def salt_of(lrem: ItemTower) -> str:
-    """What all vectors depend on besides their texts: checkpoint and item template."""
-    return f"{lrem.fingerprint} {TEMPLATE_HASH}"
 
 
 def manifest_of(lrem: ItemTower) -> Manifest:
