@@ -91,8 +91,9 @@ def decode(
     while batch.rows:
         writing = [row for row in batch.rows if row not in tails]
         written = _write(batch, writing, done, closing, sampling, uniforms)
-        for row in written if on_token else ():
-            on_token(row, done[row])
+        if on_token is not None:
+            for row in written:
+                on_token(row, done[row])
         ended = [row for row in writing if row not in written]
         if vectors is None:
             batch.drop(ended)

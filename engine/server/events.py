@@ -64,7 +64,7 @@ async def respond(
         raise first
 
     async def lines() -> AsyncIterator[bytes]:
-        event = first
+        event: Event | BaseException | None = first
         while event is not None:
             if isinstance(event, LremError):
                 yield _line("error", of_error(event))

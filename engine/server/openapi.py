@@ -62,7 +62,7 @@ UPSERT = _described("Store products", schemas.Upserted, *_QUERY, *_BODY, 403)
 DELETE = _described("Delete products", schemas.Deleted, *_QUERY, *_BODY, 403)
 HEALTH = _described("Whether the process lives", schemas.Health, 421, 500)
 READY = _described("Whether queries are answered, and with what", schemas.Ready, 421, 500, 503)
-METRICS = {
+METRICS: dict[str, Any] = {
     "summary": "Counts and times for Prometheus",
     "responses": {
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Text."},

@@ -140,7 +140,9 @@ class Searcher:
 
     def _direct(self, queries: Sequence[str], options: Options) -> list[SearchResult]:
         started = monotonic()
-        results = self._engine.search_many(queries, **{**options, "reason": "never"})
+        direct = options.copy()
+        direct["reason"] = "never"
+        results = self._engine.search_many(queries, **direct)
         seconds = monotonic() - started
         self._direct_seconds += (seconds - self._direct_seconds) * (
             _WEIGHT if self._direct_seconds else 1.0
