@@ -15,7 +15,7 @@ from engine.lite import LiteFile
 from engine.manifest import PROPERTY, Manifest
 from engine.replica import ReplicaSearcher
 from engine.rpc import milvus_call, string_literal
-from engine.schema import FILTERABLE, messages
+from engine.schema import FILTERABLE, build_schema, messages
 
 _IDS_A_CALL = 1_000
 _QUERIES_A_CALL = 128
@@ -167,3 +167,35 @@ class Build:
                     output_fields=["id"],
                 )
             yield from found
+
+
+def make_build(
+    client: Any, milvus_name: str, manifest: Manifest, modern: bool, lite: LiteFile | None
+) -> None:
+    """Make an empty Milvus collection.
+
+    Args:
+        client: A ``MilvusClient``.
+        milvus_name: Its name, which is free.
+        manifest: What it is built with.
+        modern: As for ``build_schema``.
+        lite: The Milvus Lite file; None on a server.
+
+    Raises:
+        StoreError: Milvus did not make it.
+    """
+    if lite is not None:
+        lite.clear_leftover(milvus_name)
+    schema = build_schema(client, manifest.dimension, modern)
+    with milvus_call(f"make collection {milvus_name}"):
+        client.create_collection(
+            milvus_name,
+            schema=schema,
+            properties={PROPERTY: manifest.to_json()},
+            consistency_level="Bounded",
+        )
+    if lite is None:
+        # A server answers look-ups only of a loaded collection, and loads only an indexed one; it
+        # indexes rows as they come. Milvus Lite wants the rows first.
+        with milvus_call(f"declare the indexes of {milvus_name}"):
+            CollectionIndex(client, milvus_name, manifest, modern, None).declare()

@@ -140,6 +140,19 @@ class Builds:
         last = -1 if published is None else _number(name, published)
         return [build for build in self.of(name) if last is not None and build.number > last]
 
+    def unfinished(self, name: str) -> list[BuildInfo]:
+        """Builds that an interrupted run may have been about to finish, the newest first.
+
+        Raises:
+            StoreError: Milvus did not answer, or a manifest cannot be read.
+        """
+        candidates = self.pending(name)
+        if self.stale(name):
+            # It has the name already, but those before it were not dropped.
+            published = self.published(name)
+            candidates += [build for build in self.of(name) if build.milvus_name == published]
+        return sorted(candidates, key=lambda build: build.number, reverse=True)
+
     def stale(self, name: str) -> list[BuildInfo]:
         """Builds of a name from before the published one: a process died while it switched.
 

@@ -29,6 +29,10 @@ class StoreUnavailableError(StoreError):
     """The Milvus server does not answer, or is not ready to."""
 
 
+class StoreBusyError(StoreError):
+    """Another run writes to the collection."""
+
+
 class StoreDamagedError(StoreError):
     """A Milvus Lite file of which a part cannot be read."""
 

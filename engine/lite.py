@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StoreError, StoreLockedError, StoreNotFoundError
+from engine.errors import StoreBusyError, StoreError, StoreLockedError, StoreNotFoundError
 from engine.lite_damage import check_files, reading
 
 _STOP_GRACE_SECONDS = 2.0
@@ -39,6 +39,7 @@ class LiteFile:
         users: Stores that have it open.
         writes: Held while this process writes rows or flushes them, and while rows are read for a
             replica: Lite has moments in between when rows are in neither place.
+        indexed: Names of collections that this process is indexing into.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class LiteFile:
     _database: Any
     users: int = 1
     writes: threading.RLock = field(default_factory=threading.RLock)
+    indexed: set[str] = field(default_factory=set)
 
     @classmethod
     def open(cls, path: Path, create: bool) -> LiteFile:
@@ -117,6 +119,24 @@ class LiteFile:
             name: Of the collection, or an alias.
         """
         return self._database.get_collection(name)
+
+    @contextmanager
+    def indexing(self, name: str) -> Iterator[None]:
+        """Keep other runs of this process away from a collection while the block runs.
+
+        Raises:
+            StoreBusyError: One is under way; other processes cannot open the file at all.
+        """
+        with _registry_lock:
+            if name in self.indexed:
+                raise StoreBusyError(
+                    f"This process is indexing into {name} already.", "Wait for it to end."
+                )
+            self.indexed.add(name)
+        try:
+            yield
+        finally:
+            self.indexed.discard(name)
 
     def names(self) -> list[str]:
         """Names of the collections, which are not opened for it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from engine.build import Build
+from engine.build import Build, make_build
 from engine.builds import Builds, check_name
 from engine.collection import Collection
 from engine.connect import at_least, connect
@@ -19,11 +19,12 @@ from engine.errors import (
     StoreDamagedError,
     StoreError,
 )
-from engine.index import LITE_INDEX, SERVER_INDEX, CollectionIndex, IndexState
+from engine.index import LITE_INDEX, SERVER_INDEX, IndexState
+from engine.lease import Leases
 from engine.lite import LiteFile
 from engine.manifest import PROPERTY, Manifest
 from engine.rpc import milvus_call
-from engine.schema import SPARSE, ItemRow, build_schema
+from engine.schema import SPARSE, ItemRow
 
 __all__ = [
     "Collection",
@@ -70,6 +71,7 @@ class Store:
     Attributes:
         uri: As it was given.
         builds: Of the collections.
+        leases: Keep a second index run away from a collection.
 
     Raises:
         StoreNotFoundError: There is no such Milvus Lite file and ``create`` is false.
@@ -101,6 +103,7 @@ class Store:
             with milvus_call("tell its version"):
                 version = self._client.get_server_version()
             self.builds = Builds(self._client, self._lite)
+            self.leases = Leases(self._client, self.builds, self._lite)
             self._modern = self._lite is not None or at_least(version, _MODERN_SERVER)
         except BaseException:
             if self._lite is not None:
@@ -189,12 +192,7 @@ class Store:
         Raises:
             StoreError: Milvus did not answer.
         """
-        candidates = self.builds.pending(name)
-        if self.builds.stale(name):
-            # It has the name already, but those before it were not dropped.
-            published = self.builds.published(name)
-            candidates += [b for b in self.builds.of(name) if b.milvus_name == published]
-        for build in sorted(candidates, key=lambda build: build.number, reverse=True):
+        for build in self.builds.unfinished(name):
             if build.manifest.like(manifest):
                 with suppress(StoreDamagedError):
                     return self._collection(name, build.milvus_name)
@@ -225,21 +223,8 @@ class Store:
         milvus_name = self.builds.next_name(name)
         index = SERVER_INDEX if self._lite is None else LITE_INDEX
         manifest = replace(manifest, index=index, name=name)
-        if self._lite is not None:
-            self._lite.clear_leftover(milvus_name)
-        schema = build_schema(self._client, manifest.dimension, self._modern)
-        with milvus_call(f"make collection {milvus_name}"):
-            self._client.create_collection(
-                milvus_name,
-                schema=schema,
-                properties={PROPERTY: manifest.to_json()},
-                consistency_level="Bounded",
-            )
-        if self._lite is None:
-            # A server answers look-ups only of a loaded collection, and loads only an indexed one;
-            # it indexes rows as they come. Milvus Lite wants the rows first.
-            with milvus_call(f"declare the indexes of {milvus_name}"):
-                CollectionIndex(self._client, milvus_name, manifest, self._modern, None).declare()
+        make_build(self._client, milvus_name, manifest, self._modern, self._lite)
+        self.leases.made(name, milvus_name)
         return self._collection(name, milvus_name)
 
     def publish(self, collection: Collection) -> None:

@@ -52,56 +52,63 @@ def index_catalog(
         SourceChangedError: A file of it was replaced while it was read.
         VanishedError: Too many products would vanish; all else is stored.
         ManifestMismatchError: The collection was built with another checkpoint or item template.
+        StoreBusyError: Another run writes to the collection.
         StoreError: Milvus did not do what was asked.
         ModelError: The item tower gave a vector that is not finite.
         KeyboardInterrupt: After Ctrl-C; every window that was encoded is stored.
     """
     started = time.perf_counter()
-    tell = on_progress or (lambda progress: None)
-    target = Target(store, collection, manifest_of(lrem), rebuild)
-    watch = CatalogWatch(catalog, keep_ids=rebuild or delete_missing)
-    tally = encode_catalog(catalog, lrem, target, tell, watch)
-    encode_seconds, rate = tally.seconds, tally.rate
-    watch.check_files()
-    vanished, refused = None, None
-    if rebuild or delete_missing:
-        vanished = _vanished(target, watch, tally)
-        try:
-            if vanished is not None and not force:
-                vanished.check()
-        except VanishedError as error:
-            refused = error
-        _delete(target, watch, vanished, refused, tell)
-    index_seconds = build_index(target, tell)
-    if refused is not None:
-        raise refused
-    replaced = publish(target, tell)
-    counts, built = catalog.counts, target.opened
-    return IndexReport(
-        collection=collection,
-        uri=store.uri,
-        read=counts.read,
-        rejected=dict(counts.rejected),
-        new=tally.new,
-        changed=tally.changed,
-        unchanged=tally.unchanged,
-        vanished=len(vanished.ids) if vanished else 0,
-        kept=vanished.rejected if vanished and not vanished.rebuild else 0,
-        replaced=replaced,
-        encoded=tally.encoded,
-        stored=built.manifest.products,
-        items_per_second=rate,
-        encode_seconds=encode_seconds,
-        encoder_seconds=tally.encoder_seconds,
-        index_seconds=index_seconds,
-        seconds=time.perf_counter() - started,
-        device=lrem.device,
-        dtype=lrem.dtype,
-        index_type=built.manifest.index["type"],
-        bytes_on_disk=built.size_bytes(),
-        fingerprint=lrem.fingerprint,
-        rejects_path=str(catalog.rejects) if catalog.rejects and counts.rejected else None,
-    )
+    with store.leases.hold(collection) as check:
+
+        def tell(progress: IndexProgress) -> None:
+            check()
+            if on_progress is not None:
+                on_progress(progress)
+
+        target = Target(store, collection, manifest_of(lrem), rebuild)
+        watch = CatalogWatch(catalog, keep_ids=rebuild or delete_missing)
+        tally = encode_catalog(catalog, lrem, target, tell, watch)
+        encode_seconds, rate = tally.seconds, tally.rate
+        watch.check_files()
+        vanished, refused = None, None
+        if rebuild or delete_missing:
+            vanished = _vanished(target, watch, tally)
+            try:
+                if vanished is not None and not force:
+                    vanished.check()
+            except VanishedError as error:
+                refused = error
+            _delete(target, watch, vanished, refused, tell)
+        index_seconds = build_index(target, tell)
+        if refused is not None:
+            raise refused
+        replaced = publish(target, tell)
+        counts, built = catalog.counts, target.opened
+        return IndexReport(
+            collection=collection,
+            uri=store.uri,
+            read=counts.read,
+            rejected=dict(counts.rejected),
+            new=tally.new,
+            changed=tally.changed,
+            unchanged=tally.unchanged,
+            vanished=len(vanished.ids) if vanished else 0,
+            kept=vanished.rejected if vanished and not vanished.rebuild else 0,
+            replaced=replaced,
+            encoded=tally.encoded,
+            stored=built.manifest.products,
+            items_per_second=rate,
+            encode_seconds=encode_seconds,
+            encoder_seconds=tally.encoder_seconds,
+            index_seconds=index_seconds,
+            seconds=time.perf_counter() - started,
+            device=lrem.device,
+            dtype=lrem.dtype,
+            index_type=built.manifest.index["type"],
+            bytes_on_disk=built.size_bytes(),
+            fingerprint=lrem.fingerprint,
+            rejects_path=str(catalog.rejects) if catalog.rejects and counts.rejected else None,
+        )
 
 
 def _vanished(target: Target, watch: CatalogWatch, tally: Tally) -> Vanished | None:
@@ -138,12 +145,13 @@ def _delete(
     )
 
 
-def build_index(target: Target, tell: OnProgress) -> float:
+def build_index(target: Target, tell: OnProgress, *, by_others: bool = False) -> float:
     """Index what is not.
 
     Args:
         target: All its rows are stored.
         tell: Told of the phase.
+        by_others: Whether other processes stored some of them.
 
     Returns:
         Seconds that it took.
@@ -152,7 +160,7 @@ def build_index(target: Target, tell: OnProgress) -> float:
         StoreError: Milvus did not build the index.
     """
     started = time.perf_counter()
-    if target.needs_index():
+    if by_others or target.needs_index():
         tell(IndexProgress("index", 0, None, 0.0, 0.0))
         target.build_index()
         stored, seconds = target.opened.manifest.products, time.perf_counter() - started
