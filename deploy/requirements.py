@@ -8,8 +8,9 @@ Dockerfile therefore holds no torch, and is a fraction of the size.
 
 import re
 import sys
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 LEFT_OUT = {
     "torch",
