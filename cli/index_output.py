@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PHASES = {
     "compare": "comparing",
     "encode": "encoding",
+    "load": "storing",
     "delete": "deleting",
     "index": "building the index",
     "switch": "switching to the new build",

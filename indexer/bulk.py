@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from catalog import Catalog, CatalogError, Reason, Reject
 from catalog.rejects import RejectsFile
 from engine.changes import salt
 from indexer.ends import ItemTower
+from indexer.errors import SourceChangedError
 from indexer.part_file import PartSink
 from indexer.parts import PartRecord, PartsError, PartsFolder, source_stamps
 from indexer.pipeline import OnProgress, encode_catalog
@@ -178,6 +179,11 @@ def write_part(
     try:
         with PartSink(folder.parquet(part), salt(lrem.fingerprint), lrem.dimension) as sink:
             tally = encode_catalog(rows, lrem, sink, on_progress)
+            if source_stamps(catalog, part) != sources:
+                raise SourceChangedError(
+                    f"A file of {catalog.source} changed while {part.name} was read.",
+                    "Run the same command again once the catalog is written.",
+                )
             size = sink.complete()
         record = PartRecord(
             plan=plan.digest,
@@ -198,7 +204,31 @@ def write_part(
     return record
 
 
-def sum_up(records: Iterable[PartRecord]) -> dict[str, Any]:
+class Counts(Protocol):
+    """What is known of a part, wherever its products went."""
+
+    @property
+    def read(self) -> int:
+        """Rows."""
+        ...
+
+    @property
+    def rejected(self) -> dict[Reason, int]:
+        """Reason to number of rows."""
+        ...
+
+    @property
+    def products(self) -> int:
+        """Rows that are products."""
+        ...
+
+    @property
+    def encoder_seconds(self) -> float:
+        """Wall clock in which the item tower worked."""
+        ...
+
+
+def sum_up(records: Iterable[Counts]) -> dict[str, Any]:
     """The fields of a report that are sums over its parts."""
     rejected: dict[Reason, int] = {}
     read = products = 0

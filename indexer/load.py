@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.store import ItemRow, Store
+from indexer.job import build_index, publish
 from indexer.part_file import from_batch
 from indexer.parts import FolderManifest, PartRecord, PartsError, read_manifest, read_record
 from indexer.pipeline import OnProgress
 from indexer.report import IndexProgress
+from indexer.target import Target
 
 _READ_ROWS = 1024
 
@@ -75,42 +77,26 @@ def load_parts(
     manifest = read_manifest(folder)
     records = _all_records(folder, manifest)
     total = sum(record.products for record in records.values())
-    before = store.exists(name)
-    built = manifest.collection
-    collection = store.open(name) if before else store.create(name, built)
-    collection.check(
-        fingerprint=built.fingerprint,
-        template_hash=built.template_hash,
-        dimension=built.dimension,
-    )
-    done = loaded = 0
+    target = Target(store, name, manifest.collection)
+    done = 0
     for rows in _rows(folder, records):
-        known = collection.content_hashes([row.product.id for row in rows]) if before else {}
-        new = [row for row in rows if known.get(row.product.id) != row.content_hash]
-        if new:
-            collection.upsert(new)
-        done, loaded = done + len(rows), loaded + len(new)
+        known = target.hashes([row.product.id for row in rows])
+        target.write_rows([row for row in rows if known.get(row.product.id) != row.content_hash])
+        done += len(rows)
         seconds = time.perf_counter() - started
-        tell(IndexProgress("encode", done, total, loaded / seconds, seconds))
-    indexing = time.perf_counter()
-    if loaded or not collection.manifest.complete or not collection.index_state().built:
-        tell(IndexProgress("index", 0, None, 0.0, 0.0))
-        collection.build_index()
-        collection.update_manifest(
-            complete=True, products=collection.count(), versions=built.versions
-        )
-        stored = collection.manifest.products
-        tell(IndexProgress("index", stored, stored, 0.0, time.perf_counter() - indexing))
+        tell(IndexProgress("load", done, total, 0.0, seconds))
+    index_seconds = build_index(target, tell)
+    publish(target, tell)
     return LoadReport(
         collection=name,
         uri=store.uri,
         folder=str(folder),
         parts=len(records),
         products=total,
-        loaded=loaded,
-        stored=collection.manifest.products,
+        loaded=target.written,
+        stored=target.opened.manifest.products,
         seconds=time.perf_counter() - started,
-        index_seconds=time.perf_counter() - indexing,
+        index_seconds=index_seconds,
     )
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from catalog import Catalog, Reason
-from catalog.errors import LremError
 from engine.manifest import Manifest
+from indexer.errors import IndexingError
 from indexer.shards import Part, Plan
 
 FOLDER_FILE = "parts.json"
 
 
-class PartsError(LremError):
+class PartsError(IndexingError):
     """A folder of parts that cannot be written, continued or read."""
 
 

@@ -15,14 +15,14 @@ class IndexProgress:
     Attributes:
         phase: "encode" while products are read, encoded and stored; then "delete", where products
             vanished, "index", and "switch", where another build was searched until now. A plan
-            has one phase, "compare".
+            has one phase, "compare", and loading parts has "load" instead of "encode".
         done: Catalog rows dealt with, or products deleted or indexed.
         total: Rows to expect, an estimate for text formats; None where nothing is known.
         rate: Products encoded per second so far in this run; 0 in the other phases.
         seconds: Since the phase began.
     """
 
-    phase: Literal["compare", "encode", "delete", "index", "switch"]
+    phase: Literal["compare", "encode", "load", "delete", "index", "switch"]
     done: int
     total: int | None
     rate: float

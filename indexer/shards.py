@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from catalog import Catalog, ColumnMapping
-from catalog.errors import LremError
 from catalog.rejects import RowFault
 from catalog.rows import Row
 from catalog.seen import SeenIds
 from catalog.span import Span, read_chunks
 from catalog.text import parse_id
 from catalog.validate import Validator
+from indexer.errors import IndexingError
 
 PART_ROWS = 50_000
 """Rows of a part at most: what a lost worker costs, and what one Parquet file holds."""
 
 
-class ShardError(LremError):
+class ShardError(IndexingError):
     """A shard that cannot be worked on."""
 
 

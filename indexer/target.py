@@ -107,10 +107,15 @@ class Target:
         Raises:
             StoreError: Milvus did not take them; those of earlier batches are stored.
         """
-        rows = [
-            ItemRow(entry.product, entry.text, entry.content_hash, vector)
-            for entry, vector in zip(entries, vectors, strict=True)
-        ]
+        self.write_rows(
+            [
+                ItemRow(entry.product, entry.text, entry.content_hash, vector)
+                for entry, vector in zip(entries, vectors, strict=True)
+            ]
+        )
+
+    def write_rows(self, rows: Sequence[ItemRow]) -> None:
+        """Store products; as :meth:`write`."""
         for start in range(0, len(rows), BATCH_ROWS):
             batch = rows[start : start + BATCH_ROWS]
             self.opened.upsert(batch)
