@@ -118,10 +118,13 @@ class Lane(Generic[K, T, R]):
 
         Raises:
             DeadlineError: It took longer.
+            RuntimeError: The lane is closed.
             Exception: What the call raised.
         """
         until = monotonic() + seconds
         with self._changed:
+            if self._closed:
+                raise RuntimeError(f"the lane {self._name} is closed")
             jobs = [self._join(kind, item, listener) for item in items]
             self._changed.notify()
         try:

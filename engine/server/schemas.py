@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from engine.results import SearchResult
 from engine.routes import ROUTES
@@ -17,7 +17,19 @@ MAX_PRODUCTS = 1000
 Query = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
 Clause = Annotated[str, StringConstraints(max_length=2000)]
 Keyphrase = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-RouteName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ROUTES)})]
+
+
+def _is_route(name: str) -> str:
+    if name not in ROUTES:
+        raise ValueError(f"there is no such route; the routes are {', '.join(ROUTES)}")
+    return name
+
+
+RouteName = Annotated[
+    str,
+    AfterValidator(_is_route),
+    WithJsonSchema({"type": "string", "enum": list(ROUTES)}),
+]
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
