@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
 
 import pytest
-from shop import build, products
+from page_shop import build, products
 from tiny_checkpoints import tiny_separate
+from visits import visiting
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -55,21 +55,6 @@ def address(engine):
 
     with serving(engine) as address:
         yield address
-
-
-@contextmanager
-def visiting(chromium, **options):
-    """A page that fails the test where its code fails, or a dialog opens."""
-    context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.on("console", lambda m: faults.append(m.text) if "Content Security" in m.text else None)
-    yield page
-    context.close()
-    assert faults == []
 
 
 @pytest.fixture

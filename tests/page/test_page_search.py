@@ -1,45 +1,13 @@
 """What a person does on the page, and that it is what the engine answers."""
 
 import re
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from conftest import visiting
+from visits import QUERY, chips, choose, open_page, settle, shown, state_of, visiting
 
 from engine.results import Thought
 
 pytestmark = pytest.mark.browser
-
-QUERY = "gift for dad who fishes"
-
-
-def open_page(page, address, **state):
-    page.goto(f"{address}/?{urlencode(state, doseq=True)}" if state else f"{address}/")
-    if state.get("q"):
-        settle(page)
-
-
-def settle(page):
-    """Wait until the last answer is there."""
-    page.locator("#results:not([aria-busy]) :is(.card, .notice)").first.wait_for()
-    page.locator("#timing:not([hidden]), .notice.error").first.wait_for()
-
-
-def choose(page, name, value):
-    page.locator(f"[name={name}][value={value}]").check()
-    settle(page)
-
-
-def shown(page, part="#results"):
-    return page.locator(f"{part} .card").evaluate_all("cards => cards.map(c => c.dataset.id)")
-
-
-def chips(page):
-    return page.locator("#thought button.chip-text").all_inner_texts()
-
-
-def state_of(page):
-    return parse_qs(urlsplit(page.url).query, keep_blank_values=True)
 
 
 def ids(result):

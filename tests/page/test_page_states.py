@@ -5,9 +5,8 @@ from importlib.resources import files
 from urllib.parse import urlencode
 
 import pytest
-from conftest import visiting
-from shop import HOSTILE, SCRIPTS
-from test_page_search import QUERY, open_page, settle, shown, state_of
+from page_shop import HOSTILE, SCRIPTS
+from visits import QUERY, open_page, settle, shown, state_of, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -95,8 +94,8 @@ def test_hostile_texts_stay_texts(page, address, view):
     for script in SCRIPTS:
         assert page.get_by_role("heading", name=f"{HOSTILE} {script}").first.is_visible()
         assert page.get_by_role("button", name=f"Edit {script}").is_visible()
-    for summary in page.locator(".card summary").all():
-        summary.click()
+    page.locator(".card summary").evaluate_all("all => all.forEach(one => one.click())")
+    page.locator(".why-body").last.wait_for()
     assert page.locator("script").count() == 1
     assert page.locator("svg[onload], img[onerror], #results svg").count() == 0
     for link in page.locator("#results a").all():
@@ -167,7 +166,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(chromium, engine):
         with visiting(chromium) as other:
             other.goto(page.url)
             other.get_by_role("button", name="Cancel").click()
-            assert other.locator(".notice.error").is_visible()
+            other.locator(".notice.error").wait_for()
 
 
 def test_a_full_service_says_when_to_come_back(chromium, engine):
