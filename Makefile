@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-slow lint format bench lrem-small clean
+.PHONY: demo test test-slow lint format bench screenshots lrem-small clean
 
 $(VENV)/demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,10 @@ format: $(VENV)/dev
 
 bench: $(VENV)/dev  ## the nightly benchmark on the data set that ships
 	$(BIN)/lrem bench nightly benchmarks/nightly.toml
+
+screenshots: $(VENV)/dev  ## the pictures of the page in docs/; needs Chromium
+	$(BIN)/lrem index examples/catalog.parquet
+	$(BIN)/python docs/screenshots.py
 
 # The reasoner's base: SmolLM2-135M-Instruct, by hub id, directory or GGUF file.
 SMOLLM2 ?= HuggingFaceTB/SmolLM2-135M-Instruct

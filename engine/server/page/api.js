@@ -4,7 +4,10 @@ const KEY = "lrem-api-key";
 
 /** What went wrong, in words for a person. */
 export class Problem extends Error {
-  constructor({ status = 0, title = "", detail = "", remedy = "", errors = [] }, retryAfter = null) {
+  constructor(
+    { status = 0, title = "", detail = "", remedy = "", errors = [] },
+    retryAfter = null,
+  ) {
     super(title || "The search failed.");
     this.status = status;
     this.detail = detail;

@@ -1,12 +1,13 @@
 // From the address to what is shown, and from what a person does to the address.
 
 import { Problem, searchEvents, searchOnce, readiness } from "./api.js";
-import { cardList, skeleton } from "./cards.js";
-import { DEPTH, comparison, hasMore } from "./compare.js";
+import { skeleton } from "./cards.js";
+import { DEPTH } from "./compare.js";
 import { byId, h } from "./dom.js";
 import { activeFilters, filterPanel } from "./filters.js";
 import { askForKey } from "./key.js";
-import { errorNotice, nothingFound, startNotice } from "./notices.js";
+import { errorNotice, startNotice } from "./notices.js";
+import { showResults } from "./results.js";
 import { PAGE_SIZE, readState, whereClauses, withoutFilters, writeState } from "./state.js";
 import { startTheme } from "./theme.js";
 import { thoughtPanel } from "./thought.js";
@@ -110,11 +111,28 @@ function showControls() {
 }
 
 function showActive(currency) {
-  const chips = activeFilters(state, currency).map(({ name, without }) => h("li", { class: "chip filter" },
-    h("span", { class: "chip-text" }, name),
-    h("button", { type: "button", class: "chip-remove", "aria-label": `Remove filter ${name}`,
-      click: () => go({ ...without, page: 1 }) }, "×")));
-  const clear = h("li", {}, h("button", { type: "button", class: "plain", click: clearFilters }, "Clear all"));
+  const chips = activeFilters(state, currency).map(({ name, without }) =>
+    h(
+      "li",
+      { class: "chip filter" },
+      h("span", { class: "chip-text" }, name),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip-remove",
+          "aria-label": `Remove filter ${name}`,
+          click: () => go({ ...without, page: 1 }),
+        },
+        "×",
+      ),
+    ),
+  );
+  const clear = h(
+    "li",
+    {},
+    h("button", { type: "button", class: "plain", click: clearFilters }, "Clear all"),
+  );
   byId("active").hidden = !chips.length;
   byId("active").replaceChildren(...chips, ...(chips.length > 1 ? [clear] : []));
   byId("filters-toggle").textContent = chips.length ? `Filters (${chips.length})` : "Filters";
@@ -149,7 +167,9 @@ function showFinal() {
   thought.show(final, state.thought !== null);
   showHits();
   showFacets(final);
-  const phrases = final.thought ? ` with the thought ${final.thought.keyphrases.join(", ") || "empty"}` : "";
+  const phrases = final.thought
+    ? ` with the thought ${final.thought.keyphrases.join(", ") || "empty"}`
+    : "";
   say(`${final.hits.length} ${final.reasoned ? "reasoned" : "direct"} results${phrases}.`);
 }
 
@@ -160,42 +180,8 @@ function showFacets(answer) {
 }
 
 function showHits(full = final?.hits.length === PAGE_SIZE * state.page) {
-  const answer = final ?? direct;
-  const focused = focusedCard();
-  const opened = new Set([...results.querySelectorAll("details[open]")].map((one) => one.closest(".card").dataset.id));
-  if (!answer.hits.length) return results.replaceChildren(nothingFound(state, clearFilters));
-  const button = h("button", { type: "button", class: "secondary more", click: more }, "Show more");
-  if (state.compare) {
-    results.replaceChildren(comparison(direct, final, state.page), ...(hasMore(answer, state.page) ? [button] : []));
-  } else {
-    const before = new Set(direct.hits.map((hit) => hit.id));
-    const isNew = (hit) => final?.reasoned && hit.rank <= direct.hits.length && !before.has(hit.id);
-    results.replaceChildren(
-      heading(answer),
-      cardList(answer.hits, { reasoned: answer.reasoned, mark: (hit) => (isNew(hit) ? newMark() : null) }),
-      ...(full ? [button] : []));
-  }
-  for (const card of results.querySelectorAll(".card[data-id]")) {
-    if (opened.has(card.dataset.id)) card.querySelector("details").open = true;
-    if (focused === card.dataset.id) card.querySelector("summary").focus();
-  }
+  showResults(results, { direct, final, state, full }, { more, clear: clearFilters });
 }
-
-function heading(answer) {
-  const waiting = final === null && answer.reason_note.startsWith("reasoned");
-  const what = answer.reasoned ? "Results with the thought" : waiting ? "Direct results" : "Results";
-  const degraded = answer.degraded ? h("p", { class: "notice", role: "note" },
-    "The thought was not ready in time: these are the direct results.") : null;
-  return h("header", { class: "results-head" }, h("h2", {}, what),
-    waiting ? h("p", { class: "hint" }, "The reasoned ones follow.") : null, degraded);
-}
-
-function newMark() {
-  return h("span", { class: "badge new", title: "The query alone did not find it here" }, "New");
-}
-
-const focusedCard = () => (results.contains(document.activeElement)
-  ? document.activeElement.closest(".card")?.dataset.id : undefined);
 
 function currencyOf(hits) {
   const all = new Set(hits.map((hit) => hit.product.currency ?? null));
@@ -206,7 +192,7 @@ async function failed(error, signal) {
   if (signal.aborted) return;
   if (!(error instanceof Problem)) throw error;
   results.removeAttribute("aria-busy");
-  if (error.status === 401 && await askForKey(error)) return search();
+  if (error.status === 401 && (await askForKey(error))) return search();
   thought.hide();
   results.replaceChildren(errorNotice(error, search));
   say(`${error.message} ${error.remedy}`);
@@ -223,8 +209,12 @@ function listen() {
     if (q === state.q) return search();
     return go({ q, thought: null, page: 1 });
   });
-  byId("reason").addEventListener("change", (event) => go({ reason: event.target.value, thought: null, page: 1 }));
-  byId("view").addEventListener("change", (event) => go({ compare: event.target.value === "compare", page: 1 }));
+  byId("reason").addEventListener("change", (event) =>
+    go({ reason: event.target.value, thought: null, page: 1 }),
+  );
+  byId("view").addEventListener("change", (event) =>
+    go({ compare: event.target.value === "compare", page: 1 }),
+  );
   byId("filters-toggle").addEventListener("click", (event) => {
     const open = document.body.classList.toggle("filters-open");
     event.target.setAttribute("aria-expanded", String(open));
@@ -245,7 +235,11 @@ function listen() {
 async function showService() {
   const service = await readiness();
   if (!service) return;
-  const parts = [`${service.products.toLocaleString("en")} products`, service.collection, service.model];
+  const parts = [
+    `${service.products.toLocaleString("en")} products`,
+    service.collection,
+    service.model,
+  ];
   byId("footer").replaceChildren(h("p", {}, parts.join(" · ")));
   if (service.reasons) return;
   byId("reason").disabled = true;

@@ -15,7 +15,11 @@ export function cardList(hits, { reasoned, mark = () => null, label = "Products"
   const pictured = hits.some((hit) => webUrl(hit.product.image_url));
   const cards = hits.map((hit) => card(hit, reasoned, mark(hit), pictured));
   // Without its marker Safari takes a list for none.
-  return h("ol", { class: pictured ? "cards pictured" : "cards", role: "list", "aria-label": label }, ...cards);
+  return h(
+    "ol",
+    { class: pictured ? "cards pictured" : "cards", role: "list", "aria-label": label },
+    ...cards,
+  );
 }
 
 function card(hit, reasoned, mark, pictured) {
@@ -24,19 +28,28 @@ function card(hit, reasoned, mark, pictured) {
   const name = address
     ? h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, title)
     : title;
-  return h("li", { class: "card", "data-id": hit.id },
+  return h(
+    "li",
+    { class: "card", "data-id": hit.id },
     pictured ? picture(hit.product.image_url) : null,
-    h("div", { class: "card-head" },
+    h(
+      "div",
+      { class: "card-head" },
       h("span", { class: "rank" }, h("span", { class: "hidden" }, "Rank "), String(hit.rank)),
-      mark),
+      mark,
+    ),
     h("h3", {}, name),
-    h("p", { class: "facts" },
+    h(
+      "p",
+      { class: "facts" },
       brand ? h("span", { class: "brand" }, brand) : null,
       typeof hit.product.price === "number"
         ? h("span", { class: "price" }, price(hit.product.price, currency))
-        : h("span", { class: "price absent" }, "No price")),
+        : h("span", { class: "price absent" }, "No price"),
+    ),
     category ? h("p", { class: "category" }, category.split(" > ").join(" › ")) : null,
-    why(hit, reasoned));
+    why(hit, reasoned),
+  );
 }
 
 function picture(address) {
@@ -44,8 +57,16 @@ function picture(address) {
   const source = webUrl(address);
   if (source) {
     // A picture that does not load leaves the placeholder.
-    frame.append(h("img", { src: source, alt: "", loading: "lazy", decoding: "async",
-      referrerpolicy: "no-referrer", error: (event) => event.target.remove() }));
+    frame.append(
+      h("img", {
+        src: source,
+        alt: "",
+        loading: "lazy",
+        decoding: "async",
+        referrerpolicy: "no-referrer",
+        error: (event) => event.target.remove(),
+      }),
+    );
   }
   return frame;
 }
@@ -53,5 +74,9 @@ function picture(address) {
 /** Cards without content, while there is none. */
 export function skeleton(count = 8) {
   const blank = () => h("li", { class: "card blank" }, h("i"), h("i"), h("i"));
-  return h("ol", { class: "cards", "aria-hidden": "true" }, ...Array.from({ length: count }, blank));
+  return h(
+    "ol",
+    { class: "cards", "aria-hidden": "true" },
+    ...Array.from({ length: count }, blank),
+  );
 }

@@ -16,14 +16,31 @@ export function comparison(direct, final, page) {
   const before = ranks(direct);
   const after = final ? ranks(final) : new Map();
   const shown = STEP * page;
-  const left = column("Direct", "The query as it was typed", direct, shown,
-    final?.reasoned ? (hit) => leaving(hit, after) : undefined);
-  const right = final === null
-    ? h("section", { class: "column waiting" }, h("h2", {}, "Reasoned"), h("p", { class: "hint" }, "Waiting for the thought."))
-    : final.reasoned
-      ? column("Reasoned", moves(final, before, shown), final, shown, (hit) => movement(hit, before))
-      : h("section", { class: "column" }, h("h2", {}, "Reasoned"),
-        h("p", { class: "hint" }, "There is no thought, so there is no second answer."));
+  const left = column(
+    "Direct",
+    "The query as it was typed",
+    direct,
+    shown,
+    final?.reasoned ? (hit) => leaving(hit, after) : undefined,
+  );
+  const right =
+    final === null
+      ? h(
+          "section",
+          { class: "column waiting" },
+          h("h2", {}, "Reasoned"),
+          h("p", { class: "hint" }, "Waiting for the thought."),
+        )
+      : final.reasoned
+        ? column("Reasoned", moves(final, before, shown), final, shown, (hit) =>
+            movement(hit, before),
+          )
+        : h(
+            "section",
+            { class: "column" },
+            h("h2", {}, "Reasoned"),
+            h("p", { class: "hint" }, "There is no thought, so there is no second answer."),
+          );
   return h("div", { class: "columns" }, left, right);
 }
 
@@ -31,8 +48,17 @@ export function comparison(direct, final, page) {
 export const hasMore = (answer, page) => answer.hits.length > STEP * page;
 
 function column(title, hint, answer, shown, mark) {
-  return h("section", { class: `column ${title.toLowerCase()}` }, h("h2", {}, title), h("p", { class: "hint" }, hint),
-    cardList(answer.hits.slice(0, shown), { reasoned: answer.reasoned, mark, label: `${title} results` }));
+  return h(
+    "section",
+    { class: `column ${title.toLowerCase()}` },
+    h("h2", {}, title),
+    h("p", { class: "hint" }, hint),
+    cardList(answer.hits.slice(0, shown), {
+      reasoned: answer.reasoned,
+      mark,
+      label: `${title} results`,
+    }),
+  );
 }
 
 const ranks = (answer) => new Map(answer.hits.map((hit) => [hit.id, hit.rank]));
@@ -49,12 +75,18 @@ function movement(hit, before) {
 function leaving(hit, after) {
   const now = after.get(hit.id);
   if (now === undefined) return badge("gone", "Left", `no longer among the first ${DEPTH}`);
-  return now === hit.rank ? badge("same", "=", "same place") : badge("moved", `→ ${now}`, `now ${now}`);
+  return now === hit.rank
+    ? badge("same", "=", "same place")
+    : badge("moved", `→ ${now}`, `now ${now}`);
 }
 
 function badge(kind, text, meaning) {
-  return h("span", { class: `badge ${kind}`, title: meaning },
-    h("span", { "aria-hidden": "true" }, text), h("span", { class: "hidden" }, meaning));
+  return h(
+    "span",
+    { class: `badge ${kind}`, title: meaning },
+    h("span", { "aria-hidden": "true" }, text),
+    h("span", { class: "hidden" }, meaning),
+  );
 }
 
 function moves(final, before, shown) {

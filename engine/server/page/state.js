@@ -58,7 +58,12 @@ export function whereClauses(state) {
 export const hasFilters = (state) => whereClauses(state).length > 0;
 
 export const withoutFilters = (state) => ({
-  ...state, brands: [], categories: [], low: null, high: null, page: 1,
+  ...state,
+  brands: [],
+  categories: [],
+  low: null,
+  high: null,
+  page: 1,
 });
 
 function quoted(text) {

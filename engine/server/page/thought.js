@@ -22,11 +22,22 @@ export function thoughtPanel(panel, on) {
   function writing(written) {
     const last = written.length - 1;
     const chips = written.map((phrase, at) =>
-      h("li", { class: at === last ? "chip growing" : "chip" }, h("span", { class: "chip-text" }, phrase)),
+      h(
+        "li",
+        { class: at === last ? "chip growing" : "chip" },
+        h("span", { class: "chip-text" }, phrase),
+      ),
     );
-    draw("Thinking", h("p", { class: "note", id: "thought-note" }, "The model writes what would serve this need."),
-      h("ul", { class: "chips", "aria-busy": "true" }, ...chips, h("li", { class: "dots", "aria-hidden": "true" },
-        h("i"), h("i"), h("i"))));
+    draw(
+      "Thinking",
+      h("p", { class: "note", id: "thought-note" }, "The model writes what would serve this need."),
+      h(
+        "ul",
+        { class: "chips", "aria-busy": "true" },
+        ...chips,
+        h("li", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
+      ),
+    );
   }
 
   /** Show an answer's thought; `isOwn` says that a person gave it. */
@@ -48,8 +59,12 @@ export function thoughtPanel(panel, on) {
     const chips = phrases.map((phrase, at) => chip(phrase, at, reasoned));
     const changed = phrases.join("\n") !== answered.join("\n");
     const add = h("input", {
-      class: "chip-add", type: "text", maxlength: 200, placeholder: "Add a keyphrase",
-      "aria-label": "Add a keyphrase to the thought", autocomplete: "off",
+      class: "chip-add",
+      type: "text",
+      maxlength: 200,
+      placeholder: "Add a keyphrase",
+      "aria-label": "Add a keyphrase to the thought",
+      autocomplete: "off",
       keydown: (event) => {
         if (event.key !== "Enter") return;
         event.preventDefault();
@@ -60,20 +75,55 @@ export function thoughtPanel(panel, on) {
         } else if (changed) on.search(phrases);
       },
     });
-    draw(title,
+    draw(
+      title,
       h("p", { class: "note" }, sentence(note)),
-      h("ul", { class: "chips", "aria-label": "Keyphrases of the thought" }, ...chips, h("li", {}, add)),
-      h("div", { class: "buttons" },
-        changed ? h("button", { type: "button", class: "primary small", click: () => on.search(phrases) },
-          "Search again with this thought") : null,
-        changed ? h("button", { type: "button", class: "plain", click: () => {
-          phrases = [...answered];
-          drawEditor(reasoned, "add");
-        } }, "Undo changes") : null,
-        own && !changed ? h("button", { type: "button", class: "plain", click: on.reset },
-          "Let the model think instead") : null,
-        !reasoned && !own && !changed ? h("button", { type: "button", class: "plain", click: on.reason },
-          "Reason about it anyway") : null));
+      h(
+        "ul",
+        { class: "chips", "aria-label": "Keyphrases of the thought" },
+        ...chips,
+        h("li", {}, add),
+      ),
+      h(
+        "div",
+        { class: "buttons" },
+        changed
+          ? h(
+              "button",
+              { type: "button", class: "primary small", click: () => on.search(phrases) },
+              "Search again with this thought",
+            )
+          : null,
+        changed
+          ? h(
+              "button",
+              {
+                type: "button",
+                class: "plain",
+                click: () => {
+                  phrases = [...answered];
+                  drawEditor(reasoned, "add");
+                },
+              },
+              "Undo changes",
+            )
+          : null,
+        own && !changed
+          ? h(
+              "button",
+              { type: "button", class: "plain", click: on.reset },
+              "Let the model think instead",
+            )
+          : null,
+        !reasoned && !own && !changed
+          ? h(
+              "button",
+              { type: "button", class: "plain", click: on.reason },
+              "Reason about it anyway",
+            )
+          : null,
+      ),
+    );
     if (focus === "add") add.focus();
     else if (focus !== null) (panel.querySelectorAll(".chip-remove")[focus] ?? add).focus();
   }
@@ -82,17 +132,35 @@ export function thoughtPanel(panel, on) {
     const item = h("li", { class: answered.includes(phrase) ? "chip" : "chip changed" });
     const edit = () => item.replaceChildren(editor(phrase, at, reasoned));
     item.append(
-      h("button", { type: "button", class: "chip-text", "aria-label": `Edit ${phrase}`, title: "Edit",
-        click: () => {
-          edit();
-          item.firstChild.focus();
-          item.firstChild.select();
-        } }, phrase),
-      h("button", { type: "button", class: "chip-remove", "aria-label": `Remove ${phrase}`, title: "Remove",
-        click: () => {
-          phrases.splice(at, 1);
-          drawEditor(reasoned, at);
-        } }, "×"),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip-text",
+          "aria-label": `Edit ${phrase}`,
+          title: "Edit",
+          click: () => {
+            edit();
+            item.firstChild.focus();
+            item.firstChild.select();
+          },
+        },
+        phrase,
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip-remove",
+          "aria-label": `Remove ${phrase}`,
+          title: "Remove",
+          click: () => {
+            phrases.splice(at, 1);
+            drawEditor(reasoned, at);
+          },
+        },
+        "×",
+      ),
     );
     return item;
   }
@@ -107,7 +175,10 @@ export function thoughtPanel(panel, on) {
       drawEditor(reasoned, focus);
     };
     const input = h("input", {
-      class: "chip-edit", type: "text", maxlength: 200, "aria-label": `Edit ${phrase}`,
+      class: "chip-edit",
+      type: "text",
+      maxlength: 200,
+      "aria-label": `Edit ${phrase}`,
       keydown: (event) => {
         if (event.key === "Enter") finish(input.value, at);
         else if (event.key === "Escape") finish(phrase, at);
@@ -124,6 +195,10 @@ export function thoughtPanel(panel, on) {
   return { hide, writing, show };
 }
 
-const split = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
+const split = (text) =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
 
 const sentence = (note) => (note ? `${note[0].toUpperCase()}${note.slice(1)}.` : "");
