@@ -66,7 +66,7 @@ def following(method: Callable[Concatenate[H, P], T]) -> Callable[Concatenate[H,
     """Let a method ask again where the build that it asked is gone, and another has its name."""
 
     @wraps(method)
-    def ask(self: H, *args: P.args, **kwargs: P.kwargs) -> T:
+    def ask(self: H, /, *args: P.args, **kwargs: P.kwargs) -> T:
         build = self._build
         try:
             return method(self, *args, **kwargs)

@@ -141,7 +141,7 @@ class _Encoder:
 def _batches(
     catalog: Catalog, target: Sink, milvus: ThreadPoolExecutor, watch: CatalogWatch | None
 ) -> Generator[Batch, None, None]:
-    for products in catalog.batches(READ_ROWS, watch and watch.rejected):
+    for products in catalog.batches(READ_ROWS, None if watch is None else watch.rejected):
         if watch is not None:
             watch.read(products)
         # Look-ups queue with the writes: while Milvus Lite flushes, a look-up can miss rows.

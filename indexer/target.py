@@ -127,11 +127,12 @@ class Target:
         self.written += len(ids)
 
     def needs_index(self) -> bool:
-        """Whether rows are without an index: this run's, or those of one that was killed."""
+        """Whether rows, of this run or a killed one, are not indexed or not in the manifest."""
         collection = self.opened
         return (
             self.written > 0
             or not collection.manifest.complete
+            or collection.manifest.products != collection.count()
             or not collection.index_state().built
         )
 

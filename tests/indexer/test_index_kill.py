@@ -1,113 +1,144 @@
 """A killed run is continued by running it again, whenever it was killed."""
 
-import os
 import random
-import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
+from itertools import cycle
 
+import numpy as np
 import pytest
 from conftest import assert_same, contents, product, write_catalog
+from killing import Runs, copied
+from tiny_checkpoints import tiny_separate
 
-from catalog import Catalog
 from engine.store import Store
-from indexer import index_catalog
 
-N = 3000
-REPOSITORY = str(Path(__file__).resolve().parents[2])
-RUN = """
-import sys
-from catalog import Catalog
-from engine.model import LREM
-from engine.store import Store
-from indexer import index_catalog, pipeline
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 
-pipeline.FIRST_WINDOW = pipeline.MIN_WINDOW = pipeline.MAX_WINDOW = 100
-source, checkpoint, uri = sys.argv[1:]
-
-def tell(progress):
-    print(progress.phase, progress.done, flush=True)
-
-with Store(uri) as store:
-    lrem = LREM.from_pretrained(checkpoint, device="cpu", dtype="float32")
-    report = index_catalog(Catalog.open(source), lrem, store, "products", on_progress=tell)
-print("finished", flush=True)
-"""
+N = 1000
+KINDS = {
+    "first": {},
+    "update": {"delete_missing": True},
+    "rebuild": {"rebuild": True, "checkpoint": 1},
+}
 
 
-def kill_when(arguments, reached, delay):
-    """Start a run, kill it soon after a progress line; returns whether it was still running."""
-    with subprocess.Popen(
-        [sys.executable, "-c", RUN, *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": REPOSITORY, "OMP_NUM_THREADS": "1"},
-    ) as process:
-        for line in process.stdout:
-            phase, _, done = line.partition(" ")
-            if phase == "finished":
-                return False
-            if reached(phase, int(done)):
-                time.sleep(delay)
-                process.kill()
-                break
-        return process.wait(timeout=60) == -signal.SIGKILL
+def changed(n):
+    """The n-th product a day later."""
+    return {**product(n), "title": f"better tent {n}"} if n % 3 else product(n)
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    return write_catalog(tmp_path_factory.mktemp("kill") / "catalog.jsonl", map(product, range(N)))
+class World:
+    """A collection that stands, and what each kind of run makes of it when nothing happens."""
 
+    def __init__(self, folder, checkpoint):
+        self.folder = folder
+        self.ids = [f"p{n}" for n in range(N + 50)]
+        self.old = write_catalog(folder / "old.jsonl", map(product, range(N)))
+        self.new = write_catalog(folder / "new.jsonl", map(changed, range(40, N + 50)))
+        other = tiny_separate(folder / "other", seed=3)
+        self.runs = Runs(checkpoint, other)
+        self.standing = folder / "standing.db"
+        assert not self.runs.run(self.old, str(self.standing)).killed
+        self.before = self.look(self.standing)
+        self.wanted, self.whole = {}, {}
+        for kind in KINDS:
+            path = self.fresh(kind)
+            self.whole[kind] = self.run(kind, path)
+            self.wanted[kind] = self.look(path)
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, source, lrem):
-    """What an uninterrupted run stores."""
-    with Store(str(tmp_path_factory.mktemp("whole") / "whole.db")) as store:
-        index_catalog(Catalog.open(source), lrem, store, "products")
-        return contents(store, "products", [f"p{n}" for n in range(N)])
+    def fresh(self, kind):
+        """A copy of the collection that stands, or none for a first run."""
+        path = self.folder / f"{kind}{len(list(self.folder.iterdir()))}.db"
+        return path if kind == "first" else copied(self.standing, path)
 
+    def run(self, kind, path, **when):
+        return self.runs.run(self.new, str(path), **KINDS[kind], **when)
 
-def finish_and_compare(uri, source, lrem, whole):
-    with Store(uri) as store:
-        index_catalog(Catalog.open(source), lrem, store, "products")
-        again = index_catalog(Catalog.open(source), lrem, store, "products")
-        assert (again.unchanged, again.encoded) == (N, 0)
-        found = contents(store, "products", whole)
-        collection = store.open("products")
-        assert collection.manifest.complete
-        assert collection.manifest.products == N
-        assert collection.index_state().built
-        hits = collection.search_dense(whole["p17"]["vector"][None], 3)
-        assert hits[0][0].score == pytest.approx(1, abs=1e-3)
-    assert_same(found, whole)
+    def look(self, path):
+        with Store(str(path)) as store:
+            found = contents(store, "products", self.ids)
+            collection = store.open("products")
+            assert collection.manifest.complete
+            assert collection.manifest.products == len(found)
+            assert collection.index_state().built
+            assert store.builds.published("products") == collection.milvus_name
+            assert len(store.builds.milvus_names()) == 1
+            assert sorted(id_ for ids in collection.ids() for id_ in ids) == sorted(found)
+            return found
 
+    def look_after_a_kill(self, kind, path):
+        """What is searched after a killed rebuild is the old collection or the new, whole."""
+        if kind != "rebuild":
+            return
+        with Store(str(path)) as store:
+            found = contents(store, "products", self.ids)
+        old = len(found) == N and "p0" in found
+        assert_same(found, self.before if old else self.wanted[kind])
 
-def test_killed_again_and_again(tmp_path, source, checkpoint, lrem, whole):
-    uri = str(tmp_path / "killed.db")
-    arguments = [str(source), str(checkpoint), uri]
-    killed = [
-        kill_when(arguments, reached, delay)
-        for reached, delay in (
-            (lambda phase, done: done >= 200, 0.0),
-            (lambda phase, done: done >= 1500, 0.03),
-            (lambda phase, done: phase == "index", 0.0),
+    def kill_and_go_on(self, kind, **when):
+        """Kill a run, run again to the end; how the killed one ended, and the greatest difference.
+
+        Raises:
+            AssertionError: A product is missing, too many, or another.
+        """
+        path = self.fresh(kind)
+        killed = self.run(kind, path, **when)
+        if killed.killed:
+            self.look_after_a_kill(kind, path)
+        ended = self.run(kind, path)
+        assert not ended.killed
+        found, wanted = self.look(path), self.wanted[kind]
+        assert_same(found, wanted)
+        return killed, max(
+            float(np.abs(found[id_]["vector"] - wanted[id_]["vector"]).max()) for id_ in wanted
         )
-    ]
-    assert all(killed)
-    finish_and_compare(uri, source, lrem, whole)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, checkpoint):
+    world = World(tmp_path_factory.mktemp("kill"), checkpoint)
+    with world.runs:
+        yield world
+
+
+@pytest.mark.parametrize(
+    ("kind", "at"),
+    [
+        ("first", "encode"),
+        ("first", "index 0"),
+        ("first", "switch"),
+        ("update", "delete"),
+        ("rebuild", "index 0"),
+        ("rebuild", "switch"),
+    ],
+)
+def test_killed_in_a_phase(world, kind, at):
+    killed, _ = world.kill_and_go_on(kind, at=at)
+    assert killed.phase.startswith(at)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_before_an_operation_of_the_file_system(world, kind):
+    operation = random.Random(kind).randrange(world.whole[kind].operations)
+    killed, _ = world.kill_and_go_on(kind, before_operation=operation)
+    assert killed.killed
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_random_moments(tmp_path, source, checkpoint, lrem, whole):
+def test_killed_at_twenty_random_moments(world, capsys):
     moments = random.Random(5)
-    for attempt in range(20):
-        uri = str(tmp_path / f"killed{attempt}.db")
-        rows = moments.randrange(N + N // 5)
-        kill_when(
-            [str(source), str(checkpoint), uri],
-            lambda phase, done, rows=rows: phase == "index" or done >= rows,
-            moments.random() / 5,
-        )
-        finish_and_compare(uri, source, lrem, whole)
+    lines = ["run      killed after  in the phase                             differences"]
+    kinds = cycle(KINDS)
+    while len(lines) <= 20:
+        kind = next(kinds)
+        whole = world.whole[kind]
+        if len(lines) % 2:
+            when = {"after": moments.uniform(0, whole.seconds)}
+        else:
+            when = {"before_operation": moments.randrange(whole.operations)}
+        killed, difference = world.kill_and_go_on(kind, **when)
+        if killed.killed:
+            ended = f"{killed.seconds:9.2f} s   {killed.phase:40}"
+            lines.append(f"{kind:8} {ended} none, vectors {difference:.0e}")
+    with capsys.disabled():
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
