@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.console import out, print_json
 from cli.options import DEFAULT_COLLECTION, DEFAULT_URI, JsonOption, TokenOption, UriOption
+
+if TYPE_CHECKING:
+    from indexer.run_record import RunRecord
+
+_SHOWN_RUNS = 5
 
 
 def show(
@@ -17,7 +22,7 @@ def show(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a collection holds and what it was built with.
+    """Show what a collection holds, what it was built with, and what the last runs did.
 
     Examples:
 
@@ -26,12 +31,14 @@ def show(
         lrem collection show products --uri ./lrem.db --json
     """
     from engine import Store
+    from indexer.run_record import read_runs
 
     with Store(uri, token, create=False) as store:
         collection = store.open(name)
         count = collection.count()
         index = collection.index_state()
         size = collection.size_bytes()
+        runs = read_runs(collection.properties())
     manifest = collection.manifest
     if as_json:
         print_json(
@@ -41,6 +48,7 @@ def show(
                 "size_bytes": size,
                 "index": asdict(index),
                 "manifest": asdict(manifest),
+                "runs": [asdict(run) for run in runs],
             }
         )
         return
@@ -68,6 +76,8 @@ def show(
         "updated": manifest.updated,
         "versions": ", ".join(f"{name} {v}" for name, v in manifest.versions.items()),
     }
+    if runs:
+        facts["last runs"] = "\n".join(map(_line, reversed(runs[-_SHOWN_RUNS:])))
     table = Table(box=None, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -75,3 +85,20 @@ def show(
         table.add_row(key, Text(value))
     out.print(Text(f"{name} at {uri}", style="bold"))
     out.print(table)
+
+
+def _line(run: RunRecord) -> str:
+    """One run in words."""
+    rejected = f", {sum(run.rejected.values()):,} rejected" if run.rejected else ""
+    vanished = f", {run.vanished:,} vanished" if run.vanished else ""
+    encoded = (
+        f", {run.encoded:,} encoded at {run.items_per_second:,.0f}/s on {run.device} "
+        f"(busy {run.encoder_busy:.0%})"
+        if run.encoded
+        else ""
+    )
+    return (
+        f"{run.ended} {run.what} of {run.source}: {run.read:,} read{rejected}, {run.new:,} new, "
+        f"{run.changed:,} changed{vanished}{encoded}, {run.seconds:,.1f} s, "
+        f"lrem {run.versions.get('lrem', 'unknown')}"
+    )

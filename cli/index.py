@@ -10,8 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import err, print_json
-from cli.index_output import progress_bars, render, render_plan
+from cli.index_output import render, render_plan
+from cli.index_scale_out import (
+    AddressOption,
+    Request,
+    Runner,
+    RunnerOption,
+    ShardOption,
+    ToParquetOption,
+    WorkersOption,
+    check_together,
+    render_parts,
+    run_on_ray,
+)
 from cli.loading import load_lrem
+from cli.log_format import LogFormat, LogFormatOption, run_log
 from cli.mapping_option import MapOption, parse_mapping
 from cli.options import (
     DEFAULT_COLLECTION,
@@ -79,6 +92,12 @@ def index(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")
     ] = False,
+    to_parquet: ToParquetOption = None,
+    shard: ShardOption = None,
+    runner: RunnerOption = Runner.LOCAL,
+    address: AddressOption = None,
+    workers: WorkersOption = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
     as_json: JsonOption = False,
 ) -> None:
     """Encode a catalog's products and store them, ready to be searched.
@@ -97,61 +116,112 @@ def index(
         lrem index "exports/*.csv.gz" --map title=product_title --map id=sku
 
         lrem index catalog.jsonl --collection shoes --uri http://localhost:19530 --json
+
+        lrem index s3://bucket/catalog --shard 3/16 --uri http://localhost:19530
+
+        lrem index catalog.parquet --to-parquet parts --runner ray --address auto
     """
     from catalog import Catalog
     from engine import Store
     from engine.patience import WAIT_SECONDS
-    from indexer import index_catalog, plan_index
+    from indexer import IndexReport, index_catalog, plan_index
+    from indexer.bulk import PartsReport, write_parts
+    from indexer.log_events import log_event
+    from indexer.shard_job import index_shard
+    from indexer.shards import Shard
 
+    check_together(
+        shard,
+        runner,
+        to_parquet,
+        {
+            "--rebuild": rebuild,
+            "--delete-missing": delete_missing,
+            "--dry-run": dry_run,
+        },
+    )
+    share = Shard(1, 1) if shard is None else Shard.parse(shard)
     columns_by_field = parse_mapping(columns)
-    if dry_run:
-        catalog = Catalog.open(source, columns=columns_by_field)
-        with _existing_store(uri, token) as there:
-            lrem = load_lrem(model, device, dtype, _built_with(there, collection, rebuild))
-            with progress_bars() as on_progress:
-                plan = plan_index(
-                    catalog,
-                    lrem,
-                    there,
-                    uri,
-                    collection,
-                    rebuild=rebuild,
-                    delete_missing=delete_missing,
-                    force=force,
-                    on_progress=on_progress,
-                )
-        if as_json:
-            print_json(plan.to_dict())
-        else:
-            render_plan(plan)
-        return
-    rejects = rejects or Path(f"{collection}.rejects.jsonl")
-    catalog = Catalog.open(source, columns=columns_by_field, rejects=rejects)
-    with Store(uri, token, patience=WAIT_SECONDS) as store:
-        lrem = load_lrem(model, device, dtype, _built_with(store, collection, rebuild))
-        err.print(f"{source} -> {collection} at {uri}", style="dim", highlight=False)
+    with run_log(log_format) as progress:
+        if dry_run:
+            catalog = Catalog.open(source, columns=columns_by_field)
+            with _existing_store(uri, token) as there:
+                lrem = load_lrem(model, device, dtype, _built_with(there, collection, rebuild))
+                with progress() as on_progress:
+                    plan = plan_index(
+                        catalog,
+                        lrem,
+                        there,
+                        uri,
+                        collection,
+                        rebuild=rebuild,
+                        delete_missing=delete_missing,
+                        force=force,
+                        on_progress=on_progress,
+                    )
+            if as_json:
+                print_json(plan.to_dict())
+            else:
+                render_plan(plan)
+            return
+        rejects = rejects or Path(f"{collection}{share.suffix}.rejects.jsonl")
+        catalog = Catalog.open(source, columns=columns_by_field, rejects=rejects)
+        place = f"{collection} at {uri}" if to_parquet is None else str(to_parquet)
+        err.print(f"{source} -> {place}", style="dim", highlight=False)
+        log_event("started", source=source, to=place, shard=shard, runner=runner.value)
+        report: IndexReport | PartsReport
         try:
-            with progress_bars() as on_progress:
-                report = index_catalog(
-                    catalog,
-                    lrem,
-                    store,
-                    collection,
-                    rebuild=rebuild,
-                    delete_missing=delete_missing,
-                    force=force,
-                    on_progress=on_progress,
+            if runner is Runner.RAY:
+                request = Request(
+                    source=source,
+                    columns=columns_by_field,
+                    model=_named_model(model, uri, token, collection, to_parquet),
+                    device=device,
+                    dtype=dtype,
+                    uri=uri,
+                    token=token,
+                    collection=collection,
+                    folder=to_parquet,
+                    address=address,
+                    workers=workers,
                 )
+                report = run_on_ray(request, catalog, progress)
+            elif to_parquet is not None:
+                lrem = load_lrem(model, device, dtype)
+                with progress() as on_progress:
+                    report = write_parts(catalog, lrem, to_parquet, share, on_progress=on_progress)
+            else:
+                with Store(uri, token, patience=WAIT_SECONDS) as store:
+                    lrem = load_lrem(model, device, dtype, _built_with(store, collection, rebuild))
+                    with progress() as on_progress:
+                        if shard is None:
+                            report = index_catalog(
+                                catalog,
+                                lrem,
+                                store,
+                                collection,
+                                rebuild=rebuild,
+                                delete_missing=delete_missing,
+                                force=force,
+                                on_progress=on_progress,
+                            )
+                        else:
+                            report = index_shard(
+                                catalog, lrem, store, collection, share, on_progress=on_progress
+                            )
         except KeyboardInterrupt:
             err.print(
                 "What was encoded is stored. Run the same command again to continue.",
                 highlight=False,
             )
             raise
+        log_event("finished", **report.to_dict())
     if as_json:
         print_json(report.to_dict())
-    else:
+    elif isinstance(report, IndexReport):
         render(report)
+    else:
+        render_parts(report)
 
 
 @contextmanager
@@ -177,3 +247,16 @@ def _built_with(store: Store | None, collection: str, rebuild: bool) -> str | No
     searched = store.builds.find(collection)
     chosen = [build for build in builds if rebuild or build.milvus_name == searched]
     return chosen[-1].manifest.model_source if chosen else None
+
+
+def _named_model(
+    model: str | None, uri: str, token: str | None, collection: str, to_parquet: Path | None
+) -> str:
+    """The checkpoint for workers, which load it themselves."""
+    from engine import Store
+    from engine.model.checkpoint import DEFAULT_CHECKPOINT
+
+    if model is None and to_parquet is None and uri.startswith(("http://", "https://")):
+        with Store(uri, token) as store:
+            model = _built_with(store, collection, rebuild=False)
+    return model or DEFAULT_CHECKPOINT

@@ -84,7 +84,9 @@ def render(report: IndexReport) -> None:
     for name, count in (("vanished", report.vanished), ("kept", report.kept)):
         if not count:
             del facts[name]
-    _print_facts(facts)
+    if report.missing_shards:
+        facts["waits for"] = f"shards {', '.join(report.missing_shards)}, before it is searched"
+    print_facts(facts)
 
 
 def render_plan(plan: IndexPlan) -> None:
@@ -117,10 +119,11 @@ def render_plan(plan: IndexPlan) -> None:
     if plan.refusal:
         facts["refused"] = f"{plan.refusal} It would need --force."
     facts["written"] = "nothing, this is a dry run"
-    _print_facts(facts)
+    print_facts(facts)
 
 
-def _print_facts(facts: Mapping[str, str]) -> None:
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Print names and values, one pair a line."""
     from rich.table import Table
     from rich.text import Text
 

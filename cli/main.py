@@ -13,6 +13,7 @@ from cli import (
     bench_nightly,
     bench_report,
     bench_run,
+    bench_scale,
     bench_speed,
     bench_tune,
     cache_clear,
@@ -21,6 +22,7 @@ from cli import (
     catalog_check,
     collection_drop,
     collection_list,
+    collection_load,
     collection_show,
     index,
     model_export,
@@ -67,6 +69,7 @@ catalog_group.command("check")(catalog_check.check)
 collection_group = _group("collection", "Look at collections, and drop them.")
 collection_group.command("list")(collection_list.list_collections)
 collection_group.command("show")(collection_show.show)
+collection_group.command("load")(collection_load.load)
 collection_group.command("drop")(collection_drop.drop)
 
 model_group = _group("model", "Make and inspect LREM checkpoints.")
@@ -91,6 +94,7 @@ bench_group.command("compare")(bench_compare.compare)
 bench_group.command("nightly")(bench_nightly.nightly)
 bench_group.command("report")(bench_report.report)
 bench_group.command("speed")(bench_speed.speed)
+bench_group.command("scale")(bench_scale.scale)
 bench_group.command("decode")(bench_decode.decode)
 bench_group.command("tune")(bench_tune.tune)
 

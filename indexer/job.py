@@ -10,6 +10,7 @@ from indexer.ends import ItemTower
 from indexer.errors import VanishedError
 from indexer.pipeline import OnProgress, Tally, encode_catalog
 from indexer.report import IndexProgress, IndexReport
+from indexer.run_record import RunRecord, keep_run
 from indexer.target import Target, manifest_of
 from indexer.vanished import Vanished, delete_vanished, find_vanished
 from indexer.watch import CatalogWatch
@@ -84,7 +85,7 @@ def index_catalog(
             raise refused
         replaced = publish(target, tell)
         counts, built = catalog.counts, target.opened
-        return IndexReport(
+        report = IndexReport(
             collection=collection,
             uri=store.uri,
             read=counts.read,
@@ -109,6 +110,9 @@ def index_catalog(
             fingerprint=lrem.fingerprint,
             rejects_path=str(catalog.rejects) if catalog.rejects and counts.rejected else None,
         )
+        what = "rebuild" if rebuild else "index"
+        keep_run(built, RunRecord.of(report, what, catalog.source, manifest_of(lrem)))
+        return report
 
 
 def _vanished(target: Target, watch: CatalogWatch, tally: Tally) -> Vanished | None:

@@ -11,12 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.manifest import Manifest, utc_now
 from engine.store import ItemRow, Store
 from indexer.job import build_index, publish
 from indexer.part_file import from_batch
 from indexer.parts import FolderManifest, PartRecord, PartsError, read_manifest, read_record
 from indexer.pipeline import OnProgress
 from indexer.report import IndexProgress
+from indexer.run_record import RunRecord, keep_run
 from indexer.target import Target
 
 _READ_ROWS = 1024
@@ -73,31 +75,41 @@ def load_parts(
         StoreError: Milvus did not do what was asked.
     """
     started = time.perf_counter()
-    tell = on_progress or (lambda progress: None)
     manifest = read_manifest(folder)
     records = _all_records(folder, manifest)
     total = sum(record.products for record in records.values())
-    target = Target(store, name, manifest.collection)
-    done = 0
-    for rows in _rows(folder, records):
-        known = target.hashes([row.product.id for row in rows])
-        target.write_rows([row for row in rows if known.get(row.product.id) != row.content_hash])
-        done += len(rows)
-        seconds = time.perf_counter() - started
-        tell(IndexProgress("load", done, total, 0.0, seconds))
-    index_seconds = build_index(target, tell)
-    publish(target, tell)
-    return LoadReport(
-        collection=name,
-        uri=store.uri,
-        folder=str(folder),
-        parts=len(records),
-        products=total,
-        loaded=target.written,
-        stored=target.opened.manifest.products,
-        seconds=time.perf_counter() - started,
-        index_seconds=index_seconds,
-    )
+    with store.leases.hold(name) as check:
+
+        def tell(progress: IndexProgress) -> None:
+            check()
+            if on_progress is not None:
+                on_progress(progress)
+
+        target = Target(store, name, manifest.collection)
+        done = 0
+        for rows in _rows(folder, records):
+            known = target.hashes([row.product.id for row in rows])
+            target.write_rows(
+                [row for row in rows if known.get(row.product.id) != row.content_hash]
+            )
+            done += len(rows)
+            seconds = time.perf_counter() - started
+            tell(IndexProgress("load", done, total, 0.0, seconds))
+        index_seconds = build_index(target, tell)
+        publish(target, tell)
+        report = LoadReport(
+            collection=name,
+            uri=store.uri,
+            folder=str(folder),
+            parts=len(records),
+            products=total,
+            loaded=target.written,
+            stored=target.opened.manifest.products,
+            seconds=time.perf_counter() - started,
+            index_seconds=index_seconds,
+        )
+        keep_run(target.opened, _record(report, manifest.collection))
+        return report
 
 
 def _all_records(folder: Path, manifest: FolderManifest) -> dict[str, PartRecord]:
@@ -131,3 +143,26 @@ def _rows(folder: Path, records: dict[str, PartRecord]) -> Iterator[list[ItemRow
                 f"{path} cannot be read: {error}",
                 f"Delete it and run lrem index with --to-parquet {folder} again.",
             ) from error
+
+
+def _record(report: LoadReport, manifest: Manifest) -> RunRecord:
+    return RunRecord(
+        ended=utc_now(),
+        what="load",
+        source=Path(report.folder).name,
+        read=report.products,
+        rejected={},
+        new=report.loaded,
+        changed=0,
+        unchanged=report.products - report.loaded,
+        vanished=0,
+        encoded=0,
+        stored=report.stored,
+        items_per_second=0.0,
+        encoder_busy=0.0,
+        seconds=report.seconds,
+        device="none",
+        dtype="none",
+        fingerprint=manifest.fingerprint,
+        versions=manifest.versions,
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from catalog import Catalog
+from engine.patience import WAIT_SECONDS
 from engine.store import Store
 from indexer.bulk import PartsReport, gather_rejects, nothing_accepted, rejects_path, sum_up
 from indexer.job import build_index, publish
@@ -19,6 +20,7 @@ from indexer.pipeline import OnProgress
 from indexer.ray_pool import Pool, RayError, connected
 from indexer.ray_worker import StoredPart, Work
 from indexer.report import IndexProgress, IndexReport
+from indexer.run_record import RunRecord, keep_run
 from indexer.shards import PART_ROWS, Part, Plan, plan_parts
 from indexer.target import Target
 
@@ -129,28 +131,35 @@ def index_on_ray(
         )
     started = time.perf_counter()
     plan = plan_parts(catalog, 1, part_rows)
-    with Store(uri, work.token) as store:
-        with _pool(plan, work, address, workers) as pool, TemporaryDirectory() as spool:
-            tower = pool.first_tower()
-            target = Target(store, work.collection, tower.manifest)
-            # Made before any worker looks for it, so that only one is made.
-            first = target.before is None
-            built = target.opened
-            meter = _Meter(plan, list(plan.parts), on_progress)
-            done: list[StoredPart] = []
-            for part, stored in pool.run("store", plan.parts):
-                done.append(stored)
-                _rejects(spool, part).write_bytes(zlib.decompress(stored.rejects))
-                meter.add(part, stored.encoded)
-            gather_rejects(catalog.rejects, (_rejects(spool, part) for part in plan.parts))
-        sums = sum_up(done)
-        if not sums["products"]:
-            raise nothing_accepted(catalog, sums)
-        index_seconds = build_index(target, on_progress or _ignore, by_others=True)
-        replaced = publish(target, on_progress or _ignore)
+    with Store(uri, work.token, patience=WAIT_SECONDS) as store:
+        with store.leases.hold(work.collection) as check:
+
+            def tell(progress: IndexProgress) -> None:
+                check()
+                if on_progress is not None:
+                    on_progress(progress)
+
+            with _pool(plan, work, address, workers) as pool, TemporaryDirectory() as spool:
+                tower = pool.first_tower()
+                target = Target(store, work.collection, tower.manifest)
+                # Made before any worker looks for it, so that only one is made.
+                first = target.before is None
+                built = target.opened
+                meter = _Meter(plan, list(plan.parts), tell)
+                done: list[StoredPart] = []
+                for part, stored in pool.run("store", plan.parts):
+                    done.append(stored)
+                    _rejects(spool, part).write_bytes(zlib.decompress(stored.rejects))
+                    meter.add(part, stored.encoded)
+                gather_rejects(catalog.rejects, (_rejects(spool, part) for part in plan.parts))
+            sums = sum_up(done)
+            if not sums["products"]:
+                raise nothing_accepted(catalog, sums)
+            index_seconds = build_index(target, tell, by_others=True)
+            replaced = publish(target, tell)
         unchanged = 0 if first else sum(stored.unchanged for stored in done)
         changed = sum(stored.changed for stored in done)
-        return IndexReport(
+        report = IndexReport(
             collection=work.collection,
             uri=uri,
             read=sums["read"],
@@ -176,6 +185,9 @@ def index_on_ray(
             fingerprint=tower.manifest.fingerprint,
             rejects_path=rejects_path(catalog.rejects),
         )
+        record = RunRecord.of(report, "ray", catalog.source, tower.manifest, pool.workers)
+        keep_run(built, record)
+        return report
 
 
 @contextmanager

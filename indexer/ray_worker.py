@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from catalog import Catalog, Reason
 from engine.manifest import Manifest
 from engine.model import LREM
+from engine.patience import WAIT_SECONDS
 from engine.store import Store
 from indexer.bulk import write_part
 from indexer.parts import PartRecord, PartsFolder
@@ -149,7 +150,7 @@ class Worker:
     @cached_property
     def _store(self) -> Store:
         assert self._work.uri is not None
-        return Store(self._work.uri, self._work.token)
+        return Store(self._work.uri, self._work.token, patience=WAIT_SECONDS)
 
 
 def _ignore(progress: IndexProgress) -> None:

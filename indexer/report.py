@@ -46,6 +46,8 @@ class IndexReport:
         vanished: Products that the catalog has no more and that are gone: deleted, or left behind
             by a rebuild. 0 in a run that was asked for neither.
         kept: Products that such a run kept although their rows were rejected.
+        missing_shards: Of a run of one shard, those still to be indexed before the collection can
+            be searched.
         replaced: Whether this run moved the collection's name to another build.
         stored: Products in the collection now.
         items_per_second: Products encoded per second of wall clock over the whole phase, reading
@@ -85,6 +87,7 @@ class IndexReport:
     bytes_on_disk: int | None
     fingerprint: str
     rejects_path: str | None
+    missing_shards: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""

@@ -64,6 +64,11 @@ class Shard(NamedTuple):
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
+    @property
+    def suffix(self) -> str:
+        """For names of files that shards must not share; empty for a whole catalog."""
+        return "" if self.count == 1 else f".{self.number}-of-{self.count}"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
