@@ -29,7 +29,13 @@ from engine.server.limits import BodyLimit
 from engine.server.metrics import Metrics
 from engine.server.problems import ProblemError, add_handlers
 from engine.server.products import ProductWriter
-from engine.server.schemas import BatchRequest, DeleteRequest, SearchRequest, UpsertRequest
+from engine.server.schemas import (
+    BatchRequest,
+    DeleteRequest,
+    SearchByUrl,
+    SearchRequest,
+    UpsertRequest,
+)
 from engine.server.searching import Searcher
 from engine.server.settings import Settings
 
@@ -39,7 +45,7 @@ PRODUCTS_BYTES = 32 << 20
 MAX_DEADLINE_MS = 600_000
 
 Deadline = Annotated[
-    float | None,
+    float,
     Header(
         alias="X-Deadline-Ms",
         gt=0,
@@ -82,35 +88,36 @@ def create_app(
         with queue.place():
             return await asyncio.get_running_loop().run_in_executor(executor, work)
 
-    def until(deadline_ms: float | None) -> float:
-        return monotonic() + (settings.deadline_ms if deadline_ms is None else deadline_ms) / 1000
-
-    async def answer(http: Request, request: SearchRequest, deadline_ms: float | None) -> Response:
-        at = until(deadline_ms)
+    async def answer(http: Request, request: SearchRequest, deadline_ms: float) -> Response:
+        until = monotonic() + deadline_ms / 1000
         if events.wanted(http.headers.get("accept", "")):
             queue.enter()
             return await events.respond(
-                executor, partial(searcher.stream, request, at), queue.leave
+                executor, partial(searcher.stream, request, until), queue.leave
             )
-        found = await in_thread(partial(searcher.answer, request, at))
+        found = await in_thread(partial(searcher.answer, request, until))
         return JsonResponse(found.to_dict())
 
     @app.post("/v1/search", **openapi.SEARCH)
     async def search(
-        http: Request, request: SearchRequest, deadline_ms: Deadline = None
+        http: Request, request: SearchRequest, deadline_ms: Deadline = settings.deadline_ms
     ) -> Response:
         return await answer(http, request, deadline_ms)
 
     @app.get("/v1/search", **openapi.SEARCH_BY_URL)
     async def search_by_url(
-        http: Request, request: Annotated[SearchRequest, Query()], deadline_ms: Deadline = None
+        http: Request,
+        request: Annotated[SearchByUrl, Query()],
+        deadline_ms: Deadline = settings.deadline_ms,
     ) -> Response:
         return await answer(http, request, deadline_ms)
 
     @app.post("/v1/search:batch", **openapi.BATCH)
-    async def search_batch(request: BatchRequest, deadline_ms: Deadline = None) -> Response:
-        at = until(deadline_ms)
-        found = await in_thread(partial(searcher.answer_many, request, at))
+    async def search_batch(
+        request: BatchRequest, deadline_ms: Deadline = settings.deadline_ms
+    ) -> Response:
+        until = monotonic() + deadline_ms / 1000
+        found = await in_thread(partial(searcher.answer_many, request, until))
         return JsonResponse({"results": [one.to_dict() for one in found]})
 
     @app.get("/v1/collections", **openapi.COLLECTIONS)

@@ -36,7 +36,7 @@ ProductId = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 class SearchOptions(BaseModel):
     """How a query is answered."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     k: Annotated[int, Field(ge=1, le=MAX_K, description="Hits to return.")] = 10
     offset: Annotated[int, Field(ge=0, le=15_384, description="Hits to skip first.")] = 0
@@ -90,6 +90,12 @@ class SearchRequest(SearchOptions):
     ] = None
 
 
+class SearchByUrl(SearchRequest):
+    """The same as parameters of a URL, where numbers are text."""
+
+    model_config = ConfigDict(strict=False)
+
+
 class BatchRequest(SearchOptions):
     """Queries that are answered alike."""
 
@@ -132,7 +138,7 @@ class Collections(BaseModel):
 class UpsertRequest(BaseModel):
     """Products to store."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     products: Annotated[
         list[dict[str, Any]],
@@ -183,7 +189,7 @@ class Upserted:
 class DeleteRequest(BaseModel):
     """Products to delete."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     ids: Annotated[list[ProductId], Field(min_length=1, max_length=MAX_PRODUCTS, examples=[["p1"]])]
 
