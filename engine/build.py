@@ -6,7 +6,7 @@ Who has opened a build goes on with it while another is made and the alias is mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from engine.errors import StoreError
@@ -64,7 +64,7 @@ class Build:
 
     def set_manifest(self, manifest: Manifest) -> None:
         """Store another manifest; raises StoreError where Milvus does not."""
-        with milvus_call(f"update the manifest of {self.milvus_name}"):
+        with self._writing(), milvus_call(f"update the manifest of {self.milvus_name}"):
             self._client.alter_collection_properties(
                 self.milvus_name, properties={PROPERTY: manifest.to_json()}
             )
@@ -101,8 +101,13 @@ class Build:
                     self.index.load()
                     self._client.delete(self.milvus_name, ids=some)
 
-    def _writing(self) -> AbstractContextManager[Any]:
-        return self._lite.writes if self._lite is not None else nullcontext()
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._lite is None:
+            yield
+            return
+        with self._lite.writes, self._lite.on_disk():
+            yield
 
     def get(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
         """Look products up by id; raises StoreError where Milvus did not answer."""

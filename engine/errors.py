@@ -29,6 +29,10 @@ class StoreUnavailableError(StoreError):
     """The Milvus server does not answer, or is not ready to."""
 
 
+class StoreFullError(StoreError):
+    """There is no space left for a Milvus Lite file."""
+
+
 class StoreBusyError(StoreError):
     """Another run writes to the collection."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +125,8 @@ class CollectionIndex:
         Raises:
             StoreError: Milvus failed, or the index does not cover every row afterwards.
         """
-        with milvus_call(f"build the index of {self._name}"):
+        disk = self._lite.on_disk() if self._lite is not None else nullcontext()
+        with disk, milvus_call(f"build the index of {self._name}"):
             if self._lite is not None:
                 self._build_on_lite(self._lite)
             else:

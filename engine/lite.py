@@ -9,6 +9,7 @@ looked into here and in engine/lite_rows.py only.
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import shutil
@@ -16,11 +17,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StoreBusyError, StoreError, StoreLockedError, StoreNotFoundError
+from engine.errors import (
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreLockedError,
+)
 from engine.lite_damage import check_files, reading
+from engine.lite_path import check_path, lock_holder
 
 _STOP_GRACE_SECONDS = 2.0
 
@@ -40,6 +48,8 @@ class LiteFile:
         writes: Held while this process writes rows or flushes them, and while rows are read for a
             replica: Lite has moments in between when rows are in neither place.
         indexed: Names of collections that this process is indexing into.
+        full: Whether the disk was full at a write: Lite may have parts of it in memory or in the
+            log that only opening the file again brings together.
     """
 
     path: Path
@@ -49,6 +59,7 @@ class LiteFile:
     users: int = 1
     writes: threading.RLock = field(default_factory=threading.RLock)
     indexed: set[str] = field(default_factory=set)
+    full: bool = False
 
     @classmethod
     def open(cls, path: Path, create: bool) -> LiteFile:
@@ -71,7 +82,7 @@ class LiteFile:
             if path in _open_files:
                 _open_files[path].users += 1
                 return _open_files[path]
-            _check_path(path, create)
+            check_path(path, create)
             _open_files[path] = cls._start(path)
             return _open_files[path]
 
@@ -86,7 +97,7 @@ class LiteFile:
         try:
             server, database, port = start_server_in_thread(data_dir=str(path))
         except DataDirLockedError as error:
-            holder = _lock_holder(path)
+            holder = lock_holder(path)
             who = f"Process {holder}" if holder else "Another process"
             raise StoreLockedError(
                 f"{who} holds the Milvus Lite file {path}; one process at a time can open it.",
@@ -119,6 +130,29 @@ class LiteFile:
             name: Of the collection, or an alias.
         """
         return self._database.get_collection(name)
+
+    @contextmanager
+    def on_disk(self) -> Iterator[None]:
+        """Tell a full disk from other failures, and write no more after it.
+
+        Raises:
+            StoreFullError: There is no space left, or was none earlier.
+        """
+        if self.full:
+            raise StoreFullError(
+                f"The disk of {self.path} was full at an earlier write.",
+                "Make room, and open the file again: what was stored is kept.",
+            )
+        try:
+            yield
+        except StoreError as error:
+            if not any(os.strerror(full) in error.message for full in (ENOSPC, EDQUOT)):
+                raise
+            self.full = True
+            raise StoreFullError(
+                f"There is no space left for {self.path}: {error.message}",
+                "Make room, then give the same command again: what was stored is kept.",
+            ) from error
 
     @contextmanager
     def indexing(self, name: str) -> Iterator[None]:
@@ -179,6 +213,10 @@ class LiteFile:
         """
         folder = self._folder(collection)
         with reading(self.path, str(folder.relative_to(self.path)), collection):
+            manifest = folder / "manifest.json"
+            if manifest.exists():
+                # Lite would go on with the one before it, and remove what that does not list.
+                json.loads(manifest.read_bytes())
             check_files(self.path, folder, self.collection(collection))
 
     def clear_leftover(self, collection: str) -> None:
@@ -244,45 +282,6 @@ def quiet_faiss() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
             os.close(null)
-
-
-def _check_path(path: Path, create: bool) -> None:
-    if path.is_file():
-        raise StoreError(
-            f"{path} is a plain file, not a Milvus Lite 3 store (version 2 files cannot be read).",
-            "Choose another --uri and index the catalog again.",
-        )
-    if path.is_dir():
-        if any(path.iterdir()) and not (path / "collections").is_dir():
-            raise StoreError(
-                f"{path} is a folder with other files in it, not a Milvus Lite store.",
-                f"Name a file inside it: --uri {path / 'lrem.db'}",
-            )
-        return
-    if not create:
-        raise StoreNotFoundError(
-            f"There is no Milvus Lite file at {path}.",
-            "Make one by indexing a catalog: lrem index CATALOG, or name another with --uri.",
-        )
-    if not path.parent.is_dir():
-        raise StoreError(
-            f"The Milvus Lite file {path} cannot be made: there is no folder {path.parent}.",
-            f"Make the folder first: mkdir -p {path.parent}",
-        )
-
-
-def _lock_holder(path: Path) -> int | None:
-    """The process that holds the file, where /proc tells."""
-    try:
-        inode = (path / "LOCK").stat().st_ino
-        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    for line in locks:
-        columns = line.split()
-        if len(columns) > 5 and columns[1] == "FLOCK" and columns[5].endswith(f":{inode}"):
-            return int(columns[4]) or None
-    return None
 
 
 @atexit.register
