@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from cli.console import out, print_json
 from cli.options import DEFAULT_URI, JsonOption, TokenOption, UriOption
+
+if TYPE_CHECKING:
+    from engine import CollectionInfo
 
 
 def list_collections(
@@ -49,6 +53,14 @@ def list_collections(
             f"{collection.count:,}",
             manifest.model_source,
             manifest.updated,
-            "complete" if manifest.complete else "interrupted",
+            _state(collection),
         )
     out.print(table)
+
+
+def _state(collection: CollectionInfo) -> str:
+    if not collection.manifest.complete:
+        return "interrupted"
+    if collection.unfinished:
+        return f"complete; rebuild {', '.join(collection.unfinished)} unfinished"
+    return "complete"

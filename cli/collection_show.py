@@ -39,11 +39,18 @@ def show(
         index = collection.index_state()
         size = collection.size_bytes()
         runs = read_runs(collection.properties())
+        unfinished = [
+            build.milvus_name
+            for build in store.builds.pending(name)
+            if build.milvus_name != collection.milvus_name
+        ]
     manifest = collection.manifest
     if as_json:
         print_json(
             {
                 "name": name,
+                "milvus_name": collection.milvus_name,
+                "unfinished": unfinished,
                 "count": count,
                 "size_bytes": size,
                 "index": asdict(index),
@@ -59,7 +66,7 @@ def show(
     parameters = ", ".join(f"{key} {value}" for key, value in manifest.index["params"].items())
     covers = f"covers {index.indexed:,} of {index.rows:,} rows"
     facts = {
-        "products": f"{count:,}",
+        "products": f"{count:,}, in the Milvus collection {collection.milvus_name}",
         "state": "complete"
         if manifest.complete
         else "first build interrupted: run lrem index SOURCE again to continue",
@@ -76,6 +83,11 @@ def show(
         "updated": manifest.updated,
         "versions": ", ".join(f"{name} {v}" for name, v in manifest.versions.items()),
     }
+    if unfinished:
+        facts["rebuild"] = (
+            f"{', '.join(unfinished)} is unfinished: lrem index SOURCE --rebuild goes on with it, "
+            f"lrem collection drop {unfinished[-1]} gives it up"
+        )
     if runs:
         facts["last runs"] = "\n".join(map(_line, reversed(runs[-_SHOWN_RUNS:])))
     table = Table(box=None, show_header=False)

@@ -208,14 +208,17 @@ class Builds:
             StoreError: Milvus did not do it.
         """
         published = self.published(name)
-        if published is not None and published != name:
-            # First the alias: some servers drop a collection and keep an alias of nothing.
-            with milvus_call(f"drop the alias {name}"):
-                self._client.drop_alias(name)
-        for build in self.of(name):
-            self.discard(build.milvus_name)
-        if published is not None and published in self.milvus_names():
-            self.discard(published)
+        builds = {build.milvus_name for build in self.of(name)}
+        if published is not None:
+            # A damaged one is none that can be listed.
+            builds.add(published)
+        # First the aliases: some servers drop a collection and keep an alias of nothing.
+        for milvus_name in sorted(builds):
+            with milvus_call(f"drop the aliases of {milvus_name}"):
+                for alias in self._client.list_aliases(milvus_name)["aliases"]:
+                    self._client.drop_alias(alias)
+        for milvus_name in sorted(builds):
+            self.discard(milvus_name)
 
     def discard(self, milvus_name: str) -> None:
         """Delete one build.

@@ -134,18 +134,14 @@ class Store:
         Raises:
             StoreError: Milvus did not answer.
         """
-        return [self._info(name) for name in self.builds.names()]
-
-    def _info(self, name: str) -> CollectionInfo:
-        collection = self.open(name)
-        others = (b for b in self.builds.pending(name) if b.milvus_name != collection.milvus_name)
-        return CollectionInfo(
-            name,
-            collection.count(),
-            collection.manifest,
-            collection.milvus_name,
-            tuple(build.milvus_name for build in others),
-        )
+        listed = []
+        for name in self.builds.names():
+            opened = self.open(name)
+            begun = [build.milvus_name for build in self.builds.pending(name)]
+            others = tuple(other for other in begun if other != opened.milvus_name)
+            info = (name, opened.count(), opened.manifest, opened.milvus_name, others)
+            listed.append(CollectionInfo(*info))
+        return listed
 
     def exists(self, name: str) -> bool:
         """Whether there is a collection, or an alias of one, of this name; unfinished ones count.
@@ -286,11 +282,19 @@ class Store:
     def drop(self, name: str) -> None:
         """Delete a collection and all its rows, unfinished rebuilds of it included.
 
+        Args:
+            name: Of a collection, or Milvus' name of an unfinished rebuild, to delete that alone.
+
         Raises:
             CollectionNotFoundError: There is none of that name.
             StoreError: It was not built by LREM, or Milvus did not delete it.
         """
         # What is damaged can be dropped too.
         with suppress(StoreDamagedError):
-            self.open(name)
+            owner = self.open(name).manifest.name
+            if owner not in ("", name) and self.builds.published(owner) == name:
+                raise StoreError(
+                    f"{name} is the build that collection {owner} is searched in.",
+                    f"Drop the collection: lrem collection drop {owner}.",
+                )
         self.builds.drop(name)

@@ -88,6 +88,38 @@ def test_drop_with_yes(uri):
         assert [info.name for info in store.list()] == ["unfinished"]
 
 
+@pytest.fixture
+def rebuilding(uri):
+    with Store(uri) as store:
+        store.build("products", a_manifest(fingerprint="fingerprint-c")).upsert(item_rows(3))
+    return uri
+
+
+def test_an_unfinished_rebuild_is_shown_and_can_be_given_up(rebuilding):
+    assert "products__2 unfinished" in lrem("list", "--uri", rebuilding).stdout
+    (listed, _) = json.loads(lrem("list", "--uri", rebuilding, "--json").stdout)
+    assert (listed["milvus_name"], listed["unfinished"]) == ("products__1", ["products__2"])
+    assert (listed["count"], listed["manifest"]["fingerprint"]) == (12, "fingerprint-a")
+    words = " ".join(lrem("show", "products", "--uri", rebuilding).stdout.split())
+    assert "12, in the Milvus collection products__1" in words
+    assert "lrem collection drop products__2 gives it up" in words
+    assert lrem("drop", "products__2", "--uri", rebuilding, "--yes").exit_code == 0
+    with Store(rebuilding) as store:
+        assert store.builds.milvus_names() == ["products__1", "unfinished__1"]
+
+
+def test_drop_takes_an_unfinished_rebuild_along(rebuilding):
+    assert lrem("drop", "products", "--uri", rebuilding, "--yes").exit_code == 0
+    with Store(rebuilding) as store:
+        assert store.builds.milvus_names() == ["unfinished__1"]
+
+
+def test_the_build_that_is_searched_is_not_dropped_alone(uri):
+    result = lrem("drop", "products__1", "--uri", uri, "--yes")
+    assert result.exit_code == 1
+    assert "lrem collection drop products." in result.stderr
+
+
 def test_drop_what_is_not_there(uri):
     result = lrem("drop", "nope", "--uri", uri, "--yes")
     assert result.exit_code == 1

@@ -178,6 +178,20 @@ def test_an_alias_opens_what_it_stands_for(store):
     assert store.open("products").index_state().rows == 2
 
 
+def test_dropping_an_alias_drops_what_it_stands_for(store):
+    store.create("products_1", a_manifest())
+    store._client.create_alias("products_1", "products")
+    store.drop("products")
+    assert not store.exists("products")
+    assert not store.exists("products_1")
+
+
+def test_names_that_builds_have_are_not_taken(store):
+    with pytest.raises(StoreError, match="names the builds") as caught:
+        store.create("shoes__1", a_manifest())
+    assert "--collection shoes_1" in caught.value.remedy
+
+
 def test_a_collection_of_others_is_left_alone(store):
     store._client.create_collection("theirs", dimension=4)
     assert store.list() == []
