@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The search service on a CPU, without torch: for lrem-small and other exported checkpoints.
 #   docker build -t lrem .
 #   docker run -p 127.0.0.1:8080:8080 -e LREM_API_KEYS=... -e LREM_URI=http://milvus:19530 lrem

@@ -137,6 +137,15 @@ def test_a_problem_is_shown_with_its_remedy(page, address):
     assert page.locator("#status").inner_text() != ""
 
 
+def test_a_thought_that_came_too_late_is_said(chromium, engine):
+    from server.serving import serving
+
+    with serving(engine, deadline_ms=1) as address, visiting(chromium) as page:
+        open_page(page, address, q=QUERY, reason="always")
+        assert page.get_by_text("The thought was not ready in time.").is_visible()
+        assert len(shown(page)) == 24
+
+
 def test_a_service_that_is_gone_is_said(chromium, engine):
     from server.serving import serving
 
