@@ -12,21 +12,24 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 FOLDER = Path(__file__).parent
 QUERY = "gift for dad who fishes"
 ASKED = {"q": QUERY, "reason": "always"}
-DESKTOP, PHONE = {"width": 1280, "height": 920}, {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 920}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
 def main(store: str) -> None:
     """Serve a store and write light.png, dark.png, side-by-side.png and mobile.png."""
-    lrem = Path(sys.executable).with_name("lrem")
+    lrem = str(Path(sys.executable).with_name("lrem"))
     command = [lrem, "serve", "--uri", store, "--port", "0", "--no-cache"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as service:
         try:
@@ -39,7 +42,7 @@ def main(store: str) -> None:
                     executable_path=shutil.which("chromium"), args=CHROMIUM
                 )
                 take(browser, address, "light", ASKED, DESKTOP, "light", why=True)
-                take(browser, address, "dark", {**ASKED, "high": 50}, DESKTOP, "dark")
+                take(browser, address, "dark", {**ASKED, "high": "50"}, DESKTOP, "dark")
                 take(
                     browser, address, "side-by-side", {**ASKED, "view": "compare"}, DESKTOP, "light"
                 )
@@ -52,9 +55,9 @@ def take(
     browser: Browser,
     address: str,
     name: str,
-    state: dict[str, object],
-    viewport: dict[str, int],
-    scheme: str,
+    state: Mapping[str, str],
+    viewport: ViewportSize,
+    scheme: Literal["light", "dark"],
     why: bool = False,
 ) -> None:
     """Open the page in a state, wait for the last answer, and write a picture.
