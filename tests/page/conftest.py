@@ -26,7 +26,8 @@ def chromium():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="the page is tested with Playwright: pip install 'lrem[test]'"
     )
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         pytest.skip("the page is tested in Chromium: apt-get install chromium")
     with playwright.sync_playwright() as library:
