@@ -14,6 +14,7 @@ from cli import (
     bench_report,
     bench_run,
     bench_scale,
+    bench_serve,
     bench_speed,
     bench_tune,
     cache_clear,
@@ -93,6 +94,7 @@ bench_group.command("run")(bench_run.run)
 bench_group.command("compare")(bench_compare.compare)
 bench_group.command("nightly")(bench_nightly.nightly)
 bench_group.command("report")(bench_report.report)
+bench_group.command("serve")(bench_serve.serve)
 bench_group.command("speed")(bench_speed.speed)
 bench_group.command("scale")(bench_scale.scale)
 bench_group.command("decode")(bench_decode.decode)

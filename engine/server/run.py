@@ -22,6 +22,7 @@ from engine.server.settings import Settings
 GRACE_SECONDS = 60
 """For requests that are under way when the service is told to end."""
 _IDLE_SECONDS = 15
+_BACKLOG = 2048
 
 
 @contextmanager
@@ -88,6 +89,7 @@ def serve(
     # close the store.
     signal.signal(signal.SIGTERM, _leave)
     with service(engine, settings, host, port) as (server, bound):
+        bound.listen(_BACKLOG)  # who connects at the word waits, and is not turned away
         on_ready(address(bound))
         server.run(sockets=[bound])
 
