@@ -15,6 +15,9 @@ from engine.store import Collection
 from indexer.report import IndexReport
 
 PROPERTY = "lrem.runs"
+SHARD_NOTE = "lrem.shard."
+"""Begins the property in which a shard tells of itself: shards run at once, and would write over
+each other in one property."""
 KEPT_RUNS = 10
 
 
@@ -111,12 +114,13 @@ def read_runs(properties: Mapping[str, str]) -> list[RunRecord]:
         Oldest first.
     """
     names = [field.name for field in fields(RunRecord)]
+    notes = (text for key, text in properties.items() if key.startswith(SHARD_NOTE))
     runs = []
-    for run in _listed(properties):
-        # One of a later version may lack what this one knows.
+    for run in [*_listed(properties), *(json.loads(note).get("run") for note in notes)]:
+        # One of a later version may lack what this one knows, and a note have none yet.
         with suppress(KeyError, TypeError):
             runs.append(RunRecord(**{name: run[name] for name in names}))
-    return runs
+    return sorted(runs, key=lambda run: run.ended)
 
 
 def _listed(properties: Mapping[str, str]) -> list[dict[str, Any]]:

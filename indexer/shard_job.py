@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from catalog import Catalog
 from engine.errors import StoreBusyError, StoreError
@@ -19,12 +20,10 @@ from indexer.job import build_index, publish
 from indexer.log_events import log_event
 from indexer.pipeline import OnProgress, encode_catalog
 from indexer.report import IndexProgress, IndexReport
-from indexer.run_record import RunRecord, keep_run
+from indexer.run_record import SHARD_NOTE, RunRecord
 from indexer.shards import Shard, plan_parts
 from indexer.target import Target, manifest_of
 from indexer.watch import CatalogWatch
-
-_NOTE = "lrem.shard."
 
 
 def index_shard(
@@ -73,7 +72,8 @@ def index_shard(
         encode_seconds, rate = tally.seconds, tally.rate
         watch.check_files()
         built = target.opened
-        built.set_property(f"{_NOTE}{shard}", json.dumps({"plan": plan.digest}))
+        note = f"{SHARD_NOTE}{shard}"
+        built.set_property(note, json.dumps({"plan": plan.digest}))
         missing = _missing(built.properties(), plan.digest, shard.count)
         index_seconds, replaced = 0.0, False
         if not missing:
@@ -106,7 +106,8 @@ def index_shard(
             fingerprint=lrem.fingerprint,
             rejects_path=str(rows.rejects) if rows.rejects and counts.rejected else None,
         )
-        keep_run(built, RunRecord.of(report, f"shard {shard}", catalog.source, manifest_of(lrem)))
+        record = RunRecord.of(report, f"shard {shard}", catalog.source, manifest_of(lrem))
+        built.set_property(note, json.dumps({"plan": plan.digest, "run": asdict(record)}))
         return report
 
 
@@ -128,7 +129,7 @@ def _begin(store: Store, collection: str, lrem: ItemTower) -> Target:
 
 def _missing(properties: Mapping[str, str], digest: str, count: int) -> list[str]:
     shards = [f"{number}/{count}" for number in range(1, count + 1)]
-    notes = {shard: properties.get(f"{_NOTE}{shard}") for shard in shards}
+    notes = {shard: properties.get(f"{SHARD_NOTE}{shard}") for shard in shards}
     return [
         shard
         for shard, note in notes.items()

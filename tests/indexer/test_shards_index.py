@@ -10,6 +10,7 @@ from catalog import Catalog
 from cli.main import app
 from engine.store import Store
 from indexer import index_catalog
+from indexer.run_record import read_runs
 from indexer.shard_job import index_shard
 from indexer.shards import Shard
 
@@ -41,6 +42,10 @@ def test_the_last_shard_makes_the_collection_whole(index, source, lrem, store, t
     assert not store.open("products").manifest.complete
     reports = [index(1), index(2), index(3)]
     assert [report.missing_shards for report in reports] == [()] * 3
+    runs = read_runs(store.open("products").properties())
+    assert sorted((run.what, run.read) for run in runs) == [
+        (f"shard {n}/3", report.read) for n, report in enumerate(reports, 1)
+    ]
     collection = store.open("products")
     assert collection.manifest.complete
     assert collection.manifest.products == N
