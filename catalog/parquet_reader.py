@@ -49,7 +49,8 @@ class ParquetReader:
         with self._open() as parquet:
             total = parquet.metadata.num_rows
             stop = total if stop is None else min(stop, total)
-            groups, number, end = [], 0, 0
+            groups: list[int] = []
+            number = end = 0
             for group in range(parquet.metadata.num_row_groups):
                 begin, end = end, end + parquet.metadata.row_group(group).num_rows
                 if begin < stop and end > start:

@@ -1,9 +1,8 @@
-"""`lrem index` in several processes or on many machines: shards, Parquet parts, Ray."""
+"""Options of `lrem index` for several processes or machines: shards, Parquet parts, Ray."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.errors import LremError
-from cli.console import err, out
+from cli.console import out
 
 if TYPE_CHECKING:
-    from catalog import Catalog
-    from cli.log_format import ProgressShown
-    from indexer import IndexReport
     from indexer.bulk import PartsReport
 
 
@@ -69,37 +65,6 @@ WorkersOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line asks for, as far as it concerns runs of this kind.
-
-    Attributes:
-        source: Of the catalog.
-        columns: Field to column.
-        model: Checkpoint.
-        device: Of the item tower; None for the best.
-        dtype: Of the item tower; None for the fastest.
-        uri: Of the Milvus server.
-        token: Of the Milvus server.
-        collection: Name.
-        folder: For parts; None for a collection.
-        address: Of the Ray cluster.
-        workers: On Ray.
-    """
-
-    source: str
-    columns: Mapping[str, str] | None
-    model: str
-    device: str | None
-    dtype: str | None
-    uri: str
-    token: str | None
-    collection: str
-    folder: Path | None
-    address: str | None
-    workers: int | None
-
-
 def check_together(
     shard: str | None, runner: Runner, to_parquet: Path | None, others: Mapping[str, bool]
 ) -> None:
@@ -133,55 +98,6 @@ def check_together(
         )
 
 
-def run_on_ray(
-    request: Request, catalog: Catalog, progress: ProgressShown
-) -> IndexReport | PartsReport:
-    """Index on a Ray cluster.
-
-    Args:
-        request: Of the command line.
-        catalog: Opened.
-        progress: Shows the run.
-
-    Raises:
-        LremError: As ``indexer.ray_runner`` says.
-    """
-    try:
-        import ray  # noqa: F401
-    except ImportError as error:
-        raise LremError(
-            "Ray is not installed.", "Install it on every machine: pip install 'lrem[ray]'."
-        ) from error
-    from indexer.ray_runner import index_on_ray, write_parts_on_ray
-    from indexer.ray_worker import Work
-
-    folder = request.folder
-    work = Work(
-        source=_everywhere(request.source),
-        columns=request.columns,
-        model=str(Path(request.model).absolute())
-        if Path(request.model).is_dir()
-        else request.model,
-        device=request.device,
-        dtype=request.dtype,
-        folder=None if folder is None else folder.absolute(),
-        uri=None if folder is not None else request.uri,
-        token=request.token,
-        collection=request.collection,
-    )
-    run = index_on_ray if folder is None else write_parts_on_ray
-    err.print("Workers are starting on Ray.", style="dim", highlight=False)
-    with progress() as on_progress:
-        report: IndexReport | PartsReport = run(
-            catalog,
-            work,
-            address=request.address,
-            workers=request.workers,
-            on_progress=on_progress,
-        )
-    return report
-
-
 def render_parts(report: PartsReport) -> None:
     """Print what was written for a person.
 
@@ -207,7 +123,3 @@ def render_parts(report: PartsReport) -> None:
         out.print(f"{report.missing:,} parts are still missing: index the other shards.")
     else:
         out.print(f"Complete. Load it: lrem collection load {report.folder}", highlight=False)
-
-
-def _everywhere(source: str) -> str:
-    return source if "://" in source else str(Path(source).absolute())

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
 
 from catalog import Catalog, ColumnMapping
 from catalog.rejects import RowFault
@@ -31,7 +30,8 @@ class ShardError(IndexingError):
     """A shard that cannot be worked on."""
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shard:
     """One of several equal shares of a catalog.
 
     Attributes:
@@ -87,8 +87,8 @@ class Part:
     @property
     def name(self) -> str:
         """Unique among the parts of all shards; sorts in the order of the rows."""
-        shard, count = self.shard
-        return f"part-{shard:05d}-of-{count:05d}-{self.number:05d}"
+        shard = self.shard
+        return f"part-{shard.number:05d}-of-{shard.count:05d}-{self.number:05d}"
 
     @property
     def rows(self) -> int:

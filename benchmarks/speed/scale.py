@@ -47,7 +47,8 @@ class FreeTower:
     def __init__(self, dimension: int = 384) -> None:
         self.dimension = dimension
         vectors = np.random.default_rng(0).standard_normal((8192, dimension), np.float32)
-        self._vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        self._vectors: Vectors = vectors
 
     def embed_items(self, texts: Sequence[str]) -> Vectors:
         """Any vectors: float32 [n, dimension], n at most 8,192."""
