@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
@@ -37,6 +38,9 @@ def main(store: str) -> None:
                 raise AssertionError("stderr is a pipe")
             said = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in service.stderr)
             address = next(found.group() for found in said if found)
+            urlopen(
+                f"{address}/v1/search?{urlencode({**ASKED, 'explain': 'true'})}"
+            ).close()  # warm
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
                     executable_path=shutil.which("chromium"), args=CHROMIUM
