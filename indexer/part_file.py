@@ -87,6 +87,9 @@ class PartSink:
         with self._unfinished.open("rb") as file:
             os.fsync(file.fileno())
         self._unfinished.replace(self._path)
+        # What killed processes left of this part.
+        for leftover in self._path.parent.glob(f".{self._path.name}.*.unfinished"):
+            leftover.unlink(missing_ok=True)
         return self._path.stat().st_size
 
     def _write_rows(self, rows: list[ItemRow]) -> None:

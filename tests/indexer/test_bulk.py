@@ -151,6 +151,16 @@ def test_a_damaged_part_is_written_again_and_never_loaded(write, store, tmp_path
     assert load_parts(tmp_path / "parts", store, "products").stored == N + 1
 
 
+def test_what_a_killed_run_left_of_a_part_is_cleared_away(write, tmp_path):
+    write()
+    part = sorted((tmp_path / "parts").glob("*.parquet"))[0]
+    part.with_name(f".{part.name}.123.unfinished").write_bytes(b"half")
+    part.unlink()
+    assert write().written == 1
+    assert part.exists()
+    assert not [*(tmp_path / "parts").glob(".*")]
+
+
 def test_a_source_that_changed_since_makes_its_parts_worth_nothing(write, source, lrem):
     write()
     os.utime(source, ns=(1, 1))
