@@ -16,6 +16,8 @@ from catalog.sources import SourceFile
 from indexer.errors import SourceChangedError
 
 _LOOK_SECONDS = 2.0
+# Looking at many files of an object store takes long: at most a twentieth of the time goes there.
+_LOOK_SHARE = 0.05
 
 
 class _Stamp(NamedTuple):
@@ -47,7 +49,7 @@ class CatalogWatch:
         self._products = SeenIds()
         self._rejects = SeenIds()
         self._stamps = [_stamp(file) for file in self._files]
-        self._looked = time.monotonic()
+        self._next_look = time.monotonic() + _LOOK_SECONDS
         for file, stamp in zip(self._files, self._stamps, strict=True):
             if stamp is None or stamp.size != file.size:
                 raise _changed(file)
@@ -61,7 +63,7 @@ class CatalogWatch:
         if self._keep_ids:
             for product in products:
                 self._products.add(product.id)
-        if time.monotonic() - self._looked > _LOOK_SECONDS:
+        if time.monotonic() > self._next_look:
             self.check_files()
 
     def rejected(self, reject: Reject) -> None:
@@ -85,10 +87,12 @@ class CatalogWatch:
         Raises:
             SourceChangedError: One is not.
         """
+        started = time.monotonic()
         for file, before in zip(self._files, self._stamps, strict=True):
             if _stamp(file) != before:
                 raise _changed(file)
-        self._looked = time.monotonic()
+        now = time.monotonic()
+        self._next_look = now + max(_LOOK_SECONDS, (now - started) / _LOOK_SHARE)
 
 
 def _stamp(file: SourceFile) -> _Stamp | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import product, write_catalog
+from tiny_checkpoints import tiny_separate
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -94,6 +95,56 @@ def test_another_file_than_a_catalog_is_an_error_with_a_next_step(here, lrem_ind
     assert "missing.parquet" in result.stderr
     assert "Next:" in result.stderr
     assert not (here / "lrem.db").exists()
+
+
+def test_a_dry_run_prints_the_plan_and_makes_no_file(here, source, lrem_index):
+    result = lrem_index(source, "--dry-run")
+    words = " ".join(result.stdout.split())
+    assert "would make it: products at ./lrem.db" in words
+    assert f"new {N}, to encode" in words
+    assert "nothing, this is a dry run" in words
+    assert [path.name for path in here.iterdir()] == ["catalog.jsonl"]
+
+
+def test_a_dry_run_tells_what_would_vanish_and_be_refused(here, source, lrem_index):
+    lrem_index(source)
+    few = write_catalog(here / "few.jsonl", [{**product(0), "price": 0.5}, {"title": "no id"}])
+    words = " ".join(lrem_index(few, "--dry-run", "--delete-missing").stdout.split())
+    assert "bring it up to date: products" in words
+    assert "scalars only 1, to store with the vectors they have" in words
+    assert f"vanished {N - 1}, to be deleted" in words
+    assert "more than 20% would vanish. It would need --force." in words
+    plan = json.loads(lrem_index(few, "--dry-run", "--rebuild", "--json").stdout)
+    assert (plan["action"], plan["new"], plan["vanished"]) == ("rebuild", 1, N - 1)
+    assert not (here / "products.rejects.jsonl").exists()
+    with Store("lrem.db") as store:
+        assert store.open("products").count() == N
+
+
+def test_missing_products_are_deleted_unless_too_many(here, source, lrem_index):
+    lrem_index(source)
+    fewer = write_catalog(here / "fewer.jsonl", map(product, range(5, N)))
+    assert "vanished 5" in " ".join(lrem_index(fewer, "--delete-missing").stdout.split())
+    few = write_catalog(here / "few.jsonl", map(product, range(10)))
+    refused = lrem_index(few, "--delete-missing", code=1)
+    assert "more than 20% would vanish" in refused.stderr
+    assert "--force" in refused.stderr
+    report = json.loads(lrem_index(few, "--delete-missing", "--force", "--json").stdout)
+    assert (report["vanished"], report["stored"]) == (N - 10, 10)
+
+
+def test_a_rebuild_goes_on_with_the_checkpoint_it_was_begun_with(
+    here, source, lrem_index, tmp_path_factory
+):
+    lrem_index(source)
+    other = tiny_separate(tmp_path_factory.mktemp("other") / "other", seed=4)
+    assert "--rebuild" in lrem_index(source, model=other, code=1).stderr
+    few = write_catalog(here / "few.jsonl", map(product, range(5)))
+    lrem_index(few, "--rebuild", model=other, code=1)
+    report = json.loads(lrem_index(source, "--rebuild", "--json", model=None).stdout)
+    assert (report["unchanged"], report["new"], report["replaced"]) == (5, N - 5, True)
+    with Store("lrem.db") as store:
+        assert store.open("products").manifest.model_source == str(other)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child")
