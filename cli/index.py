@@ -156,7 +156,7 @@ def index(
                 render_plan(planned)
             return
         rejects = rejects or Path(f"{collection}{share.suffix if share else ''}.rejects.jsonl")
-        catalog = Catalog.open(source, columns=request.columns, rejects=rejects)
+        catalog = Catalog.open(request.place, columns=request.columns, rejects=rejects)
         place = f"{collection} at {uri}" if to_parquet is None else str(to_parquet)
         err.print(f"{source} -> {place}", style="dim", highlight=False)
         log_event("started", source=source, to=place, shard=shard, runner=runner.value)

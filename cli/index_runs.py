@@ -61,6 +61,11 @@ class Request:
     address: str | None
     workers: int | None
 
+    @property
+    def place(self) -> str:
+        """The source, as every process of the run names it."""
+        return _everywhere(self.source) if self.on_ray else self.source
+
     def load(self, store: Store | None = None) -> LREM:
         """Load the checkpoint; raises ModelError where it cannot be."""
         built_with = _built_with(store, self.collection, self.rebuild)
@@ -168,7 +173,7 @@ def _on_ray(
 
     folder = request.folder
     work = Work(
-        source=_everywhere(request.source),
+        source=request.place,
         columns=request.columns,
         model=_model_for_workers(request),
         device=request.device,

@@ -102,14 +102,14 @@ class Plan:
 
     Attributes:
         rows: Of each file.
-        mappings: File name to its mapping, with every column that its rows bring.
+        mappings: Of each file, with every column that its rows bring.
         owners: Id that several rows have, to the first valid one: position of the file, row from 0.
         parts: Of all shards, in the order of the rows.
         digest: Equal for equal catalogs, cut equally.
     """
 
     rows: tuple[int, ...]
-    mappings: dict[str, ColumnMapping]
+    mappings: tuple[ColumnMapping, ...]
     owners: dict[str, tuple[int, int]]
     parts: tuple[Part, ...]
     digest: str
@@ -127,7 +127,10 @@ class Plan:
             rejects: File for rejected rows.
         """
         spans = tuple(_join(span for part in parts for span in part.spans))
-        return catalog.part(spans, self.mappings, _Elsewhere(self.owners, spans), rejects)
+        # Another process may have named the source otherwise.
+        names = (file.name for file in catalog.files)
+        mappings = dict(zip(names, self.mappings, strict=True))
+        return catalog.part(spans, mappings, _Elsewhere(self.owners, spans), rejects)
 
 
 def plan_parts(catalog: Catalog, shards: int = 1, part_rows: int = PART_ROWS) -> Plan:
@@ -158,7 +161,8 @@ def plan_parts(catalog: Catalog, shards: int = 1, part_rows: int = PART_ROWS) ->
     names = [(file.name.rpartition("/")[2], file.size) for file in catalog.files]
     for value in (names, rows, shards, part_rows, sorted(owners.items()), scan.digest.hexdigest()):
         digest.update(repr(value).encode("utf-8", "surrogatepass"))
-    return Plan(tuple(rows), mappings, owners, parts, digest.hexdigest())
+    in_order = tuple(mappings[file.name] for file in catalog.files)
+    return Plan(tuple(rows), in_order, owners, parts, digest.hexdigest())
 
 
 class _Scan:

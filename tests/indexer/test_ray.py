@@ -1,5 +1,6 @@
 """A run on a local Ray with two workers, one of them killed, is a local run: vector for vector."""
 
+import json
 import logging
 import os
 import signal
@@ -7,9 +8,11 @@ import signal
 import pyarrow.parquet as pq
 import pytest
 from conftest import assert_same, contents, product, write_catalog
+from typer.testing import CliRunner
 
 from catalog import Catalog, CatalogError
 from catalog.errors import LremError
+from cli.main import app
 from engine.store import Store
 from indexer import index_catalog
 from indexer.bulk import write_parts
@@ -124,6 +127,20 @@ def test_parts_written_with_a_worker_killed_are_those_of_a_local_run(
     # Nothing is done twice.
     again = write_parts_on_ray(Catalog.open(source), work, workers=1, part_rows=PART_ROWS)
     assert (again.written, again.encoded, again.products) == (0, 0, N + 1)
+
+
+@pytest.mark.slow
+def test_from_the_command_line(local_ray, checkpoint, lrem, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_catalog(tmp_path / "catalog.jsonl", [*map(product, range(20)), *BAD])
+    arguments = ["index", "catalog.jsonl", "--to-parquet", "parts", "--runner", "ray"]
+    arguments += ["--workers", "1", "--model", str(checkpoint), "--device", "cpu", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert (report["read"], report["products"], report["missing"]) == (23, 20, 0)
+    assert report["fingerprint"] == lrem.fingerprint
+    assert len((tmp_path / "products.rejects.jsonl").read_text().splitlines()) == 3
 
 
 @pytest.mark.slow
