@@ -130,6 +130,7 @@ def serve(
                 f"{collection} at {uri}: {index}",
                 style="dim",
                 highlight=False,
+                soft_wrap=True,
             )
             if not is_loopback(host):
                 err.print("Keys and queries travel as they are: put TLS in front.", style="yellow")

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from engine.results import Thought
 from engine.server.deadline import DeadlineError
+from engine.server.pace import Pace
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=Hashable)
@@ -23,9 +24,6 @@ Tell = Callable[[T, Thought], None]
 """Passes the thought so far of an item on to those who asked for it."""
 Observe = Callable[[str, int, float], None]
 """Told of a call: the lane's name, the number of items, and the seconds it took."""
-
-# Of the running estimate, the weight of the last call.
-_WEIGHT = 0.2
 
 
 @dataclass(eq=False, slots=True)
@@ -66,8 +64,9 @@ class Lane(Generic[K, T, R]):
         self._open: dict[tuple[K, T], _Job[K, T, R]] = {}
         self._changed = threading.Condition()
         self._closed = False
-        self._seconds = 0.0
-        self._began: float | None = None
+        self._pace = Pace()
+        # When the call under way began, and how long it was expected to take.
+        self._under_way: tuple[float, float] | None = None
         self._thread = threading.Thread(target=self._run, name=f"lrem-{name}", daemon=True)
         self._thread.start()
 
@@ -93,9 +92,14 @@ class Lane(Generic[K, T, R]):
             Seconds: what is left of the call under way, and the calls ahead and needed.
         """
         with self._changed:
-            began, waiting = self._began, len(self._waiting)
-        under_way = 0.0 if began is None else max(0.0, self._seconds - (monotonic() - began))
-        return under_way + self._seconds * math.ceil((waiting + items) / self._max_batch)
+            ahead = len(self._waiting) + items
+            full, rest = divmod(ahead, self._max_batch)
+            seconds = full * self._pace.expected(self._max_batch)
+            seconds += self._pace.expected(rest) if rest else 0.0
+            if self._under_way is not None:
+                began, expected = self._under_way
+                seconds += max(0.0, began + expected - monotonic())
+            return seconds
 
     def ask(
         self,
@@ -161,7 +165,7 @@ class Lane(Generic[K, T, R]):
         while batch := self._next():
             self._work(batch)
             with self._changed:
-                self._began = None
+                self._under_way = None
                 for job in batch:
                     del self._open[job.kind, job.item]
 
@@ -173,7 +177,7 @@ class Lane(Generic[K, T, R]):
                 if batch and self._waiting[0].kind != batch[0].kind:
                     break
                 batch.append(self._waiting.popleft())
-            self._began = monotonic()
+            self._under_way = monotonic(), self._pace.expected(len(batch))
             return batch
 
     def _work(self, batch: list[_Job[K, T, R]]) -> None:
@@ -196,7 +200,8 @@ class Lane(Generic[K, T, R]):
                 batch[0].future.set_exception(error)
             return
         seconds = monotonic() - started
-        self._seconds += (seconds - self._seconds) * (_WEIGHT if self._seconds else 1.0)
+        with self._changed:
+            self._pace.note(len(batch), seconds)
         self._observe(self._name, len(batch), seconds)
         for job, result in zip(batch, results, strict=True):
             job.future.set_result(result)

@@ -13,6 +13,7 @@ from serving import serving
 from engine.errors import ModelError
 from engine.server.deadline import DeadlineError
 from engine.server.lane import Lane
+from engine.server.pace import Pace
 
 QUERIES = [f"{what} for {who}" for what in ("gift", "boots", "drill") for who in ("dad", "nurses")]
 
@@ -108,8 +109,24 @@ def test_the_time_to_wait_is_estimated_from_the_calls_so_far(lane, calls):
     assert lane.expected_seconds(1) == 0
     threading.Timer(0.1, calls.may_end.set).start()
     lane.ask("a", ["first"])
-    assert 0.09 < lane.expected_seconds(1) < 1
-    assert lane.expected_seconds(7) == pytest.approx(3 * lane.expected_seconds(1))
+    alone = lane.expected_seconds(1)
+    assert 0.05 < alone < 1
+    # Two full calls and one more.
+    assert lane.expected_seconds(7) == pytest.approx(3 * alone, rel=0.2)
+
+
+def test_an_estimate_goes_by_size_and_is_forgotten_in_time():
+    now = 1000.0
+    pace = Pace(lambda: now)
+    pace.note(1, 0.2)
+    assert pace.expected(32) == pytest.approx(0.2)
+    pace.note(32, 4.0)
+    assert pace.expected(1) == pytest.approx(0.2)
+    assert pace.expected(5) == pytest.approx(4.0)
+    pace.note(32, 2.0)
+    assert 2.0 < pace.expected(32) < 4.0
+    now += 120.0
+    assert pace.expected(32) < 0.01
 
 
 def test_requests_together_are_answered_as_alone(uncached):
