@@ -43,9 +43,6 @@ class SeenIds:
         key = hash(id_) or 1
         return self._table[self._slot(key)] == key
 
-    def __len__(self) -> int:
-        return self._count
-
     def _slot(self, key: int) -> int:
         """Where the key is, or belongs."""
         table, mask = self._table, len(self._table) - 1
