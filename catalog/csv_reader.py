@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from catalog.errors import CatalogError
-from catalog.lines import Lines
+from catalog.lines import LINE_BYTES, Lines, overlong
 from catalog.metadata import INTEGER, NUMBER
 from catalog.price import AMBIGUOUS
 from catalog.rejects import RowFault
-from catalog.rows import CHUNK_ROWS, Chunk, Row, unique_names
+from catalog.rows import Chunk, Row, check_columns, unique_names
 from catalog.sources import SourceFile
 
 # Files written by spreadsheets in much of Europe separate by semicolons.
@@ -49,7 +49,8 @@ class CsvReader:
             self._delimiter = "\t"
         else:
             self._delimiter = max(_DELIMITERS, key=header.count)
-        records = self._records(Lines(file))
+        lines = Lines(file)
+        records = self._records(lines)
         _, fields = next(records, (1, []))
         if isinstance(fields, RowFault) or not _is_utf8(fields):
             problem = fields if isinstance(fields, RowFault) else "it is not UTF-8"
@@ -57,8 +58,9 @@ class CsvReader:
                 f"{file.name}: the header cannot be read: {problem}.",
                 "The first line must name the columns, in UTF-8.",
             )
+        check_columns(len(fields), file.name)
         self.columns = unique_names(fields)
-        sample = list(islice(records, _SAMPLE_ROWS))
+        sample = list(lines.sample(records, _SAMPLE_ROWS))
         self.numeric_text: Mapping[str, re.Pattern[str]] = self._numeric_columns(sample)
 
     def chunks(
@@ -68,14 +70,10 @@ class CsvReader:
         lines = Lines(self._file)
         records = self._records(lines)
         next(records, None)
-        records = islice(records, start, stop)
-        number = start
-        while some := list(islice(records, CHUNK_ROWS)):
-            rows = []
-            for line, fields in some:
-                number += 1
-                rows.append(Row(number, line, self._values(fields)))
-            yield Chunk(rows, lines.bytes_read)
+        return lines.chunks(
+            Row(number, line, self._values(fields))
+            for number, (line, fields) in enumerate(islice(records, start, stop), start + 1)
+        )
 
     def _values(self, fields: list[str] | RowFault) -> dict[str, str | None] | RowFault:
         if isinstance(fields, RowFault):
@@ -104,8 +102,9 @@ class CsvReader:
     def _records(self, lines: Lines) -> Iterator[Record]:
         """Split the file into records, the header first, blank lines left out.
 
-        A record that cannot be parsed costs its first line: a quote that is never closed would
-        otherwise swallow the rows after it. Parsing goes on with the next line.
+        A record that cannot be parsed, or has a line that is too long, costs its first line: a
+        quote that is never closed would otherwise swallow the rows after it. Parsing goes on with
+        the next line.
         """
         decoded = (line.decode("utf-8", "surrogateescape") for line in lines)
         again: deque[str] = deque()
@@ -123,11 +122,17 @@ class CsvReader:
         reader = csv.reader(feed(), delimiter=self._delimiter, strict=True)
         while True:
             taken.clear()
+            fault: RowFault | None = None
+            fields: list[str] | None = None
             try:
                 fields = next(reader, None)
             except csv.Error as error:
+                fault = RowFault("broken_row", str(error), value=taken[0].rstrip("\r\n"))
+            if any(len(line) > LINE_BYTES for line in taken):
+                fault = overlong(taken[0])
+            if fault is not None:
                 again.extendleft(reversed(taken[1:]))
-                yield at, RowFault("broken_row", str(error), value=taken[0].rstrip("\r\n"))
+                yield at, fault
                 at += 1
                 reader = csv.reader(feed(), delimiter=self._delimiter, strict=True)
                 continue

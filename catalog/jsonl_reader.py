@@ -8,12 +8,14 @@ from itertools import islice
 
 from catalog.errors import CatalogError
 from catalog.json_text import parse_json
-from catalog.lines import Lines
+from catalog.lines import LINE_BYTES, Lines, overlong
 from catalog.rejects import RowFault
-from catalog.rows import CHUNK_ROWS, Chunk, Row
+from catalog.rows import MAX_COLUMNS, Chunk, Row
 from catalog.sources import SourceFile
 
 _SAMPLE_ROWS = 1000
+_NO_OBJECT = "not a JSON object but"
+_ARRAY = re.compile(r"\[\s*(\{|$)")
 
 
 class JsonlReader:
@@ -36,13 +38,15 @@ class JsonlReader:
         columns: dict[str, None] = {}
         fault: RowFault | None = None
         objects = False
-        for row in islice(self._rows(Lines(file)), _SAMPLE_ROWS):
+        lines = Lines(file)
+        for row in lines.sample(self._rows(lines), _SAMPLE_ROWS):
             if not isinstance(row.values, RowFault):
                 objects = True
-                columns.update(dict.fromkeys(row.values))
+                # A row that brings more is rejected when it is read.
+                columns.update(dict.fromkeys(islice(row.values, MAX_COLUMNS - len(columns))))
             elif row.number == 1:
                 fault = row.values
-        if fault and str(fault.value).startswith("["):
+        if fault and _begins_array(fault, objects):
             raise CatalogError(
                 f"{file.name} is one JSON array; JSONL has one object a line.",
                 "Convert it: jq -c '.[]' FILE > FILE.jsonl",
@@ -60,9 +64,7 @@ class JsonlReader:
     ) -> Iterator[Chunk]:
         """Read rows in order, from the file's beginning: text cannot be entered in the middle."""
         lines = Lines(self._file)
-        rows = islice(self._rows(lines), start, stop)
-        while some := list(islice(rows, CHUNK_ROWS)):
-            yield Chunk(some, lines.bytes_read)
+        return lines.chunks(islice(self._rows(lines), start, stop))
 
     def _rows(self, lines: Lines) -> Iterator[Row]:
         number = 0
@@ -73,6 +75,8 @@ class JsonlReader:
 
 
 def _parse(line: bytes) -> dict[str, object] | RowFault:
+    if len(line) > LINE_BYTES:
+        return overlong(_raw(line))
     try:
         value = parse_json(line.decode("utf-8"))
     except UnicodeError as error:
@@ -81,8 +85,17 @@ def _parse(line: bytes) -> dict[str, object] | RowFault:
         return RowFault("broken_row", f"not JSON: {error}", value=_raw(line))
     if not isinstance(value, dict):
         found = type(value).__name__
-        return RowFault("broken_row", f"not a JSON object but {found}", value=_raw(line))
+        return RowFault("broken_row", f"{_NO_OBJECT} {found}", value=_raw(line))
     return value
+
+
+def _begins_array(first: RowFault, objects: bool) -> bool:
+    """Whether the first line begins an array of all products, and is not just a bad row."""
+    text = str(first.value)
+    if not objects:
+        return text.startswith("[")
+    # Spread over lines, its last product is an object of its own.
+    return not first.detail.startswith(_NO_OBJECT) and bool(_ARRAY.match(text))
 
 
 def _raw(line: bytes) -> str:

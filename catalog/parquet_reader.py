@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.rows import CHUNK_ROWS, Chunk, Row, unique_names
+from catalog.rows import CHUNK_CELLS, CHUNK_ROWS, Chunk, Row, check_columns, unique_names
 from catalog.sources import SourceFile
 
 # Reading column chunks through a buffer keeps memory small however large the row groups are.
 _BUFFER_BYTES = 1 << 20
+_BATCH_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,11 @@ class ParquetReader:
     def __init__(self, file: SourceFile) -> None:
         self._file = file
         with self._open() as parquet:
-            self.columns = unique_names(parquet.schema_arrow.names)
+            names = parquet.schema_arrow.names
+            check_columns(len(names), file.name)
+            self.columns = unique_names(names)
             self.total_rows: int | None = parquet.metadata.num_rows
+            self._batch_rows = _batch_rows(parquet.metadata, len(names))
 
     def chunks(
         self, start: int = 0, stop: int | None = None, only: str | None = None
@@ -58,7 +62,7 @@ class ParquetReader:
                     groups.append(group)
             columns = self._one(only, parquet.schema_arrow.names)
             for batch in parquet.iter_batches(
-                batch_size=CHUNK_ROWS,
+                batch_size=self._batch_rows,
                 row_groups=groups,
                 columns=None if columns is None else list(columns),
                 use_threads=False,
@@ -85,6 +89,13 @@ class ParquetReader:
         return pq.ParquetFile(
             self._file.filesystem.open_input_file(self._file.path), buffer_size=_BUFFER_BYTES
         )
+
+
+def _batch_rows(metadata: Any, columns: int) -> int:
+    """Rows to read at once: as many as are small together, were all like the largest group's."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    mean = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
+    return max(1, min(CHUNK_ROWS, CHUNK_CELLS // max(columns, 1), _BATCH_BYTES // max(mean, 1)))
 
 
 def _to_python(column: Any) -> list[Any]:

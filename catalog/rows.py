@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from catalog.errors import CatalogError
 from catalog.rejects import RowFault
 
 CHUNK_ROWS = 1024
+# Values of a chunk: 10,000 columns must not cost a thousand times the memory of ten.
+CHUNK_CELLS = 1 << 18
+MAX_COLUMNS = 20_000
 
 
 class Row(NamedTuple):
@@ -29,7 +33,7 @@ class Chunk(NamedTuple):
     """Rows that are in memory together.
 
     Attributes:
-        rows: At most about ``CHUNK_ROWS``.
+        rows: At most ``CHUNK_ROWS``; fewer where rows are large.
         bytes_read: Of the file as it is stored, up to here.
     """
 
@@ -74,12 +78,30 @@ def unique_names(names: Sequence[str]) -> list[str]:
         A column without a name is called ``column_3`` by its position, a second ``price``
         ``price_2``.
     """
-    unique: list[str] = []
+    unique: dict[str, None] = {}
+    again: dict[str, int] = {}
     for position, name in enumerate(names, 1):
         base = candidate = name.strip() or f"column_{position}"
-        again = 2
         while candidate in unique:
-            candidate = f"{base}_{again}"
-            again += 1
-        unique.append(candidate)
-    return unique
+            again[base] = again.get(base, 1) + 1
+            candidate = f"{base}_{again[base]}"
+        unique[candidate] = None
+    return list(unique)
+
+
+def check_columns(count: int, file: str) -> None:
+    """Refuse a file with more columns than a catalog can have.
+
+    Args:
+        count: Of its columns.
+        file: Its name.
+
+    Raises:
+        CatalogError: There are over ``MAX_COLUMNS``.
+    """
+    if count > MAX_COLUMNS:
+        raise CatalogError(
+            f"{file} has {count:,} columns; catalogs of up to {MAX_COLUMNS:,} are read.",
+            "Export fewer columns, or put what products have besides into one column of "
+            'attributes, as "name: value; name: value" or as JSON.',
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from catalog.attributes import parse_attributes
@@ -13,6 +14,7 @@ from catalog.metadata import NUMBER, to_json, to_number
 from catalog.price import PriceParser, currency_code
 from catalog.product import Product
 from catalog.rejects import RowFault
+from catalog.rows import MAX_COLUMNS
 from catalog.text import (
     parse_category,
     parse_description,
@@ -92,7 +94,7 @@ class Validator:
             fields["metadata"] = self._metadata(values)
         product = Product(**fields)
         if product.metadata or product.attributes:
-            _check_size(product)
+            return _of_size(product)
         return product
 
     def _use(self, mapping: ColumnMapping) -> None:
@@ -104,9 +106,14 @@ class Validator:
         self._known = self._mapped.union(mapping.metadata)
 
     def _meet(self, values: dict[str, Any]) -> None:
+        mapping = self.mapping
         for column in values:
             if column not in self._known:
-                self._use(self.mapping.with_column(column))
+                if len(mapping.metadata) >= MAX_COLUMNS:
+                    detail = f"with its columns the file has over {MAX_COLUMNS:,}"
+                    raise RowFault("too_large", detail, column, values[column])
+                mapping = mapping.with_column(column)
+        self._use(mapping)
 
     def _settle_currency(self, fields: dict[str, Any], code: str, values: dict[str, Any]) -> None:
         """The currency of the price's own text counts, and must not contradict the column."""
@@ -130,11 +137,21 @@ class Validator:
         return metadata
 
 
-def _check_size(product: Product) -> None:
-    try:
-        size = len(_encode([product.attributes, product.metadata]).encode("utf-8"))
-    except UnicodeEncodeError as error:
-        raise RowFault("bad_encoding", "an attribute or metadata is not UTF-8") from error
+def _of_size(product: Product) -> Product:
+    size = _size(product)
+    if size > JSON_BYTES:
+        # Of thousands of columns a product may have few.
+        filled = {name: value for name, value in product.metadata.items() if value is not None}
+        product = replace(product, metadata=filled)
+        size = _size(product)
     if size > JSON_BYTES:
         detail = f"attributes and metadata take {size:,} bytes as JSON, {JSON_BYTES:,} are allowed"
         raise RowFault("too_large", detail)
+    return product
+
+
+def _size(product: Product) -> int:
+    try:
+        return len(_encode([product.attributes, product.metadata]).encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise RowFault("bad_encoding", "an attribute or metadata is not UTF-8") from error
