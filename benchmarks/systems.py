@@ -145,9 +145,28 @@ def direct(bench: Bench) -> Answering:
 
 @system("lrem")
 def lrem(bench: Bench) -> Answering:
-    """The dense route alone, the query embedded with the checkpoint's own CoT."""
+    """The dense route alone, the query embedded with a CoT that is known or written."""
     _needs_reasoner(bench, "lrem")
     return _engine(bench, ("dense",), "always")
+
+
+@system("lrem-written")
+def lrem_written(bench: Bench) -> Answering:
+    """The dense route alone, with the CoT that the reasoner writes, whatever is known."""
+    return _engine(bench, ("dense",), "always", _written(bench, "lrem-written"))
+
+
+@system("mixed")
+def mixed(bench: Bench) -> Answering:
+    """The mixed vectors alone, direct and with a CoT that is known or written."""
+    _needs_reasoner(bench, "mixed")
+    return _engine(bench, ("mixed",), "always")
+
+
+@system("mixed-written")
+def mixed_written(bench: Bench) -> Answering:
+    """The mixed vectors alone, direct and with the CoT that the reasoner writes."""
+    return _engine(bench, ("mixed",), "always", _written(bench, "mixed-written"))
 
 
 @system("lrem-auto")
@@ -263,6 +282,11 @@ def _given(bench: Bench, name: str) -> Callable[[Query], Thought]:
             "Add a column cot to the queries, or leave the system out.",
         )
     return lambda query: Thought(query.cot)
+
+
+def _written(bench: Bench, name: str) -> Callable[[Query], Thought]:
+    _needs_reasoner(bench, name)
+    return lambda query: bench.lrem.reason([query.text])[0]
 
 
 def _needs_reasoner(bench: Bench, name: str) -> None:

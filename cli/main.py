@@ -28,6 +28,7 @@ from cli import (
     index,
     model_export,
     model_init,
+    model_remember,
     model_show,
     search,
     serve,
@@ -76,6 +77,7 @@ collection_group.command("drop")(collection_drop.drop)
 model_group = _group("model", "Make and inspect LREM checkpoints.")
 model_group.command("init")(model_init.init)
 model_group.command("export")(model_export.export)
+model_group.command("remember")(model_remember.remember)
 model_group.command("show")(model_show.show)
 
 train_group = _group("train", "Train LREM checkpoints: triples, cold start, RL.")

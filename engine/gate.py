@@ -56,6 +56,7 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "agreement": ("words and meaning find the same products", "words and meaning disagree"),
     "overlap": ("words confirm the closest products", "words do not confirm the closest products"),
     "lexical": ("one product matches the words best", "no product matches the words best"),
+    "familiar": ("a similar query is known", "no similar query is known"),
 }
 """What a signal means in words for a person, where it is high and where it is low."""
 
@@ -141,7 +142,10 @@ class Gate:
 
 
 def signals(
-    query: str, direct: Sequence[Candidate], lexical: Sequence[Candidate] | None
+    query: str,
+    direct: Sequence[Candidate],
+    lexical: Sequence[Candidate] | None,
+    familiar: float | None = None,
 ) -> dict[str, float]:
     """Measure the signals of one query.
 
@@ -149,11 +153,13 @@ def signals(
         query: As it was typed.
         direct: Candidates of the plain vector, best first; the score is the cosine.
         lexical: Candidates by BM25, best first; None where the collection has no lexical index.
+        familiar: Cosine of the query and the nearest known one; None where none is known.
 
     Returns:
         Signal name to value, finite; those that cannot be measured are absent.
     """
-    return {**_of_text(query), **_of_direct(direct[:DEPTH]), **_of_both(direct, lexical)}
+    found = {**_of_text(query), **_of_direct(direct[:DEPTH]), **_of_both(direct, lexical)}
+    return found if familiar is None else {**found, "familiar": familiar}
 
 
 def _of_text(query: str) -> dict[str, float]:

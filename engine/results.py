@@ -15,11 +15,14 @@ class Thought:
         keyphrases: In the order written, most important first; empty for an empty CoT.
         tokens: Number of CoT tokens decoded, without the special tokens.
         logprob: Sum of the log-probabilities of the decoded tokens, natural logarithm.
+        known: The similar query whose known thought this is (:mod:`engine.model.known`); None for
+            a thought that was written or given.
     """
 
     keyphrases: tuple[str, ...] = ()
     tokens: int = 0
     logprob: float = 0.0
+    known: str | None = None
 
     @property
     def text(self) -> str:

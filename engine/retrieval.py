@@ -158,6 +158,7 @@ class Retriever:
                         one.query.text,
                         rankings["direct"][:DEPTH],
                         None if lexical is None else lexical[:DEPTH],
+                        familiar(self.lrem, one.query),
                     )
                 )
                 verdict = "reasoned" if decision.reason else "not reasoned"
@@ -179,7 +180,7 @@ class Retriever:
             Found(
                 query,
                 {route.name: {**before, **answer}[route.name] for route in asked.reasoned},
-                self._noted(one.decision, asked),
+                self._noted(one.decision, query.thought, asked),
                 timing,
             )
             for query, before, answer, one, timing in zip(
@@ -187,11 +188,16 @@ class Retriever:
             )
         ]
 
-    def _noted(self, decision: Decision, asked: Asked) -> Decision:
-        """Say where a thought is not kept: else nobody sees why every search takes its time."""
-        if asked.thoughts is not None or self.cache is None or self.cache.problem is None:
+    def _noted(self, decision: Decision, thought: Thought | None, asked: Asked) -> Decision:
+        """Say whose thought it is, and where one is not kept and so takes its time every time."""
+        if asked.thoughts is not None:
             return decision
-        why = f"{decision.why}; the thought was not cached: {self.cache.problem}"
+        if thought is not None and thought.known is not None:
+            why = f'{decision.why}; the thought is known from "{thought.known}"'
+        elif self.cache is not None and self.cache.problem is not None:
+            why = f"{decision.why}; the thought was not cached: {self.cache.problem}"
+        else:
+            return decision
         return replace(decision, why=why)
 
     def _think(
@@ -206,7 +212,7 @@ class Retriever:
         vectors = {(q.text, ""): q.plain for q in queries if q.plain is not None}
         with timed("reason", timings):
             if asked.thoughts is None:
-                thoughts, new = think(self.lrem, self.cache, texts, on_thought)
+                thoughts, new = think(self.lrem, self.cache, texts, vectors, on_thought)
                 vectors.update(new)
             else:  # Given thoughts settle it for all queries, so these are all of them.
                 thoughts = list(asked.thoughts)
@@ -241,3 +247,18 @@ def _plain(
     first = {route.plain: route.name for route in reversed(routes)}
     names = [route for route in routes if first[route.plain] == route.name]
     return {route.name: known[route.plain] for route in names}
+
+
+def familiar(lrem: LREM, query: EncodedQuery) -> float | None:
+    """How near the nearest known query is.
+
+    Args:
+        lrem: The checkpoint.
+        query: With its plain vector.
+
+    Returns:
+        The cosine; None for a checkpoint without known thoughts.
+    """
+    if lrem.known is None or query.plain is None:
+        return None
+    return float(lrem.known.nearest(query.plain[None])[1][0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.cache_key import decoding_settings, distinct, normalise
 from engine.results import OnThought, Thought
 
@@ -21,9 +23,10 @@ def think(
     lrem: LREM,
     cache: ThoughtCache | None,
     queries: Sequence[str],
+    plain: Embedded,
     on_thought: OnThought | None = None,
 ) -> tuple[list[Thought], Embedded]:
-    """Look the thoughts of queries up, and write the missing ones in one batch.
+    """Recall the thoughts of queries or look them up, and write the missing ones in one batch.
 
     Spellings of a query in one batch share a thought, as they do in the cache
     (:func:`engine.cache_key.normalise`).
@@ -32,25 +35,34 @@ def think(
         lrem: A checkpoint that can reason.
         cache: Where thoughts are kept; None: every one is written.
         queries: n queries.
+        plain: Vectors of bare queries that are embedded already.
         on_thought: Told of the missing thoughts as they are written.
 
     Returns:
-        n thoughts, and the vectors of those new ones that came with theirs: shared towers embed a
-        query in the pass that writes its thought.
+        n thoughts, and new vectors that came with them: recalling needs those of the bare queries,
+        and shared towers embed a query in the pass that writes its thought.
 
     Raises:
         ModelError: The checkpoint fails.
     """
-    known: list[Thought | None] = [None] * len(queries)
+    found: dict[str, Thought] = {}
+    vectors: Embedded = {}
+    # Before the cache: an answer must not depend on what was asked before.
+    if lrem.known is not None:
+        vectors = embed(lrem, [(query, None) for query in queries], plain)
+        bare = np.stack([{**plain, **vectors}[query, ""] for query in queries])
+        recalled = zip(queries, lrem.known.recall(bare), strict=True)
+        found = {query: thought for query, thought in recalled if thought is not None}
     settings = decoding_settings(lrem)
     if cache is not None:
-        known = cache.get_many(queries, lrem.fingerprint, settings)
-    missing = distinct(q for q, t in zip(queries, known, strict=True) if t is None)
+        asked = [query for query in queries if query not in found]
+        kept = zip(asked, cache.get_many(asked, lrem.fingerprint, settings), strict=True)
+        found.update((query, thought) for query, thought in kept if thought is not None)
+    missing = distinct(query for query in queries if query not in found)
     thoughts: list[Thought] = []
-    vectors: Embedded = {}
     if missing and lrem.config.towers == "shared":
         thoughts, matrix = lrem.reason_and_embed(missing, on_thought=on_thought)
-        vectors = {
+        vectors |= {
             (query, thought.text): vector
             for query, thought, vector in zip(missing, thoughts, matrix, strict=True)
         }
@@ -59,7 +71,7 @@ def think(
     if cache is not None and missing:
         cache.put_many(missing, thoughts, lrem.fingerprint, settings)
     written = {normalise(q): thought for q, thought in zip(missing, thoughts, strict=True)}
-    return [t or written[normalise(q)] for q, t in zip(queries, known, strict=True)], vectors
+    return [found.get(query) or written[normalise(query)] for query in queries], vectors
 
 
 def embed(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.datasets import Dataset
 from engine.gate import signals
 from engine.results import Candidate
-from engine.retrieval import Asked, Retriever
+from engine.retrieval import Asked, Retriever, familiar
 from engine.routes import ROUTES
 
 if TYPE_CHECKING:
@@ -78,7 +78,12 @@ def collect(
                 query.text,
                 before.rankings,
                 after.rankings,
-                signals(query.text, before.rankings["dense"], before.rankings.get("lexical")),
+                signals(
+                    query.text,
+                    before.rankings["dense"],
+                    before.rankings.get("lexical"),
+                    familiar(engine.lrem, before.query),
+                ),
                 dataset.qrels[query.id],
                 dataset.min_relevance,
             )

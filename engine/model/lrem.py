@@ -11,6 +11,7 @@ from engine.errors import ModelError
 from engine.model.checkpoint import find_checkpoint, upload, written
 from engine.model.config import EMBEDDER_FOLDER, REASONER_FOLDER, LremConfig
 from engine.model.fingerprint import fingerprint
+from engine.model.known import KnownThoughts
 from engine.model.placement import Placement
 from engine.model.runtimes.choice import QUANTISED, choose
 from engine.model.sampling import Sampling
@@ -54,6 +55,7 @@ class LREM:
         directory: Where its files lie.
         fingerprint: SHA-256 of what decides its vectors and thoughts.
         towers: The layout at work; training and evaluation reach the models through it.
+        known: Thoughts of known queries, which similar queries take; None if it has none.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class LREM:
         self.fingerprint = fingerprint(directory, config)
         self._placement = placement
         self.towers = _load_towers(directory, config, placement)
+        self.known = KnownThoughts.load(directory, config.dimension)
 
     @classmethod
     def from_pretrained(

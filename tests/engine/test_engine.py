@@ -25,6 +25,7 @@ from engine.errors import (
 )
 from engine.fusion import Fusion, reciprocal_rank_fusion
 from engine.gate import Gate, Signal
+from engine.model.known import KnownThoughts
 from engine.results import Thought
 from engine.store import ItemRow, Manifest, Store
 from engine.tuning import TUNING_FILE, Tuning
@@ -256,6 +257,37 @@ def test_a_cache_that_does_not_work_is_said(folder, engine, tmp_path):
     assert result.hits
     assert "not cached: " in result.reason_note
     assert str(file) in result.reason_note
+
+
+def knowing(engine, checkpoint, vectors):
+    """The engine's checkpoint with one known thought, at these vectors."""
+    engine.lrem.save_pretrained(checkpoint)
+    KnownThoughts(["Steel box"], [Thought(("tackle box", "steel"))], vectors).save(checkpoint)
+    return LREM.from_pretrained(checkpoint, dtype="float32")
+
+
+def test_a_close_query_takes_a_known_thought(folder, engine, tmp_path):
+    knows = knowing(engine, tmp_path / "knows", engine.lrem.embed_queries(["Steel box"]))
+    with (
+        ThoughtCache(tmp_path / "thoughts.db") as cache,
+        Engine.open(str(folder / "test.db"), "products", lrem=knows, cache=cache) as remembering,
+    ):
+        known = remembering.search("Steel box", reason="always")
+        assert cache.stats().entries == 0
+    assert known.thought.keyphrases == ("tackle box", "steel")
+    assert known.thought.known == "Steel box"
+    assert 'known from "Steel box"' in known.reason_note
+    given = engine.search("Steel box", thought=Thought(("tackle box", "steel")))
+    assert [hit.id for hit in known.hits] == [hit.id for hit in given.hits]
+
+
+def test_a_query_that_is_close_to_none_gets_its_own_thought(folder, engine, tmp_path):
+    knows = knowing(engine, tmp_path / "knows", -engine.lrem.embed_queries(["Steel box"]))
+    with Engine.open(str(folder / "test.db"), "products", lrem=knows) as remembering:
+        for query in QUERIES:
+            written = remembering.search(query, reason="always").thought
+            assert written == engine.search(query, reason="always").thought
+            assert written.known is None
 
 
 def test_a_hit_says_what_pulled_it(engine):

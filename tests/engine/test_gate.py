@@ -71,7 +71,11 @@ def test_signals_of_a_page_are_those_of_a_longer_one():
 def test_without_a_lexical_index_its_signals_are_absent():
     found = signals("drill", ranking("a", "b"), None)
     assert {"agreement", "overlap", "lexical"}.isdisjoint(found)
-    assert set(signals("drill", ranking("a", "b"), [])) == set(PHRASES)
+    assert set(signals("drill", ranking("a", "b"), [])) == set(PHRASES) - {"familiar"}
+    assert signals("drill", ranking("a", "b"), [], 0.5) == {
+        **signals("drill", ranking("a", "b"), []),
+        "familiar": 0.5,
+    }
 
 
 @given(st.text(max_size=60), rankings(-1, 1), st.none() | rankings(0, 50))
