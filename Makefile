@@ -54,9 +54,8 @@ lrem-small: $(VENV)/dev  ## train the checkpoint that ships again: hours on two 
 		--triples $(SMALL)/data/thoughts.parquet --triples $(SMALL)/data/cards.parquet \
 		--catalog examples/catalog.parquet
 	$(BIN)/lrem train cold-start $(RUNS)/trimmed --recipe $(SMALL)/cold_start.toml --out $(RUNS)/cold
-	$(BIN)/lrem train rl $(RUNS)/cold/model $(SMALL)/data/rl.parquet \
-		--recipe $(SMALL)/rl.toml --out $(RUNS)/rl
-	$(BIN)/lrem model export $(RUNS)/rl/model $(RUNS)/lrem-small --bits 4
+	$(BIN)/lrem model export $(RUNS)/cold/model $(RUNS)/lrem-small --bits 4
+	$(BIN)/lrem model remember $(RUNS)/lrem-small $(SMALL)/data/thoughts.parquet
 
 clean:
 	rm -rf $(VENV) build *.egg-info base lrem.db
