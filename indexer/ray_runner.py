@@ -201,7 +201,12 @@ def _rejects(spool: str, part: Part) -> Path:
 
 
 class _Meter:
-    """Counts what got done, and tells it."""
+    """Counts what got done, and tells it.
+
+    Attributes:
+        encoded: Products.
+        seconds: From the first worker's being ready to the last part.
+    """
 
     def __init__(self, plan: Plan, parts: Sequence[Part], on_progress: OnProgress | None) -> None:
         self.encoded = 0
@@ -211,11 +216,6 @@ class _Meter:
         self._started = time.perf_counter()
         self._tell()
 
-    @property
-    def seconds(self) -> float:
-        """Since the workers began."""
-        return time.perf_counter() - self._started
-
     def add(self, part: Part, encoded: int) -> None:
         """Count a part that got done."""
         self.encoded += encoded
@@ -224,6 +224,7 @@ class _Meter:
         self._tell()
 
     def _tell(self) -> None:
+        self.seconds = time.perf_counter() - self._started
         rate = self.encoded / self.seconds
         self._on_progress(IndexProgress("encode", self._rows, self._total, rate, self.seconds))
 

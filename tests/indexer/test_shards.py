@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog import Catalog
+from catalog import Catalog, jsonl_reader
 from catalog.errors import LremError
 from indexer.shards import Shard, plan_parts
 
@@ -100,6 +100,21 @@ def test_the_parts_are_the_catalog(first, files, shards, part_rows):
 def _by_shard(plan, shards):
     units = [plan.of_shard(Shard(n + 1, shards)) for n in range(shards)]
     return [unit for unit in units if unit]
+
+
+def test_a_column_that_turns_up_late_holds_the_field_in_every_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(jsonl_reader, "_SAMPLE_ROWS", 2)
+    rows = [{"id": f"p{n}", "title": "drill"} for n in range(8)]
+    rows[3]["vendor"] = "A"
+    rows[5]["manufacturer"] = "B"
+    rows[6]["vendor"] = "C"
+    source = tmp_path / "catalog.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    whole = [p for batch in Catalog.open(source).batches() for p in batch]
+    assert [p.brand for p in whole] == [None, None, None, "A", None, None, "C", None]
+    plan = plan_parts(Catalog.open(source), 2)
+    parts = [plan.open(Catalog.open(source), [part]) for part in plan.parts]
+    assert [p for part in parts for batch in part.batches() for p in batch] == whole
 
 
 def test_a_plan_is_the_same_in_every_process_and_another_for_another_catalog(tmp_path):
