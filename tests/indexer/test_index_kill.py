@@ -14,7 +14,7 @@ from engine.store import Store
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 
-N = 1000
+N = 600
 KINDS = {
     "first": {},
     "update": {"delete_missing": True},
