@@ -75,21 +75,25 @@ class World:
         old = len(found) == N and "p0" in found
         assert_same(found, self.before if old else self.wanted[kind])
 
-    def kill_and_go_on(self, kind, **when):
-        """Kill a run, run again to the end; how the killed one ended, and the greatest difference.
+    def kill_and_go_on(self, kind, *moments):
+        """Kill a run at each moment, starting it again in between, then run to the end.
+
+        Returns:
+            How each run ended but the last, and the greatest difference of a vector.
 
         Raises:
             AssertionError: A product is missing, too many, or another.
         """
         path = self.fresh(kind)
-        killed = self.run(kind, path, **when)
-        if killed.killed:
-            self.look_after_a_kill(kind, path)
-        ended = self.run(kind, path)
-        assert not ended.killed
+        ended = []
+        for when in moments:
+            ended.append(self.run(kind, path, **when))
+            if ended[-1].killed:
+                self.look_after_a_kill(kind, path)
+        assert not self.run(kind, path).killed
         found, wanted = self.look(path), self.wanted[kind]
         assert_same(found, wanted)
-        return killed, max(
+        return ended, max(
             float(np.abs(found[id_]["vector"] - wanted[id_]["vector"]).max()) for id_ in wanted
         )
 
@@ -113,32 +117,40 @@ def world(tmp_path_factory, checkpoint):
     ],
 )
 def test_killed_in_a_phase(world, kind, at):
-    killed, _ = world.kill_and_go_on(kind, at=at)
+    (killed,), _ = world.kill_and_go_on(kind, {"at": at})
     assert killed.phase.startswith(at)
+
+
+def test_killed_again_and_again(world):
+    moments = [{"at": "encode 100"}, {"at": "encode 300"}, {"at": "index 0"}, {"at": "switch 0"}]
+    ended, _ = world.kill_and_go_on("rebuild", *moments)
+    assert [run.phase for run in ended] == [moment["at"] for moment in moments]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_before_an_operation_of_the_file_system(world, kind):
     operation = random.Random(kind).randrange(world.whole[kind].operations)
-    killed, _ = world.kill_and_go_on(kind, before_operation=operation)
+    (killed,), _ = world.kill_and_go_on(kind, {"before_operation": operation})
     assert killed.killed
 
 
 @pytest.mark.slow
 def test_killed_at_twenty_random_moments(world, capsys):
-    moments = random.Random(5)
-    lines = ["run      killed after  in the phase                             differences"]
-    kinds = cycle(KINDS)
-    while len(lines) <= 20:
+    random_moments = random.Random(5)
+    lines = ["run      killed after  in the phase                            restarts  differences"]
+    kinds, kills = cycle(KINDS), 0
+    while kills < 20:
         kind = next(kinds)
         whole = world.whole[kind]
-        if len(lines) % 2:
-            when = {"after": moments.uniform(0, whole.seconds)}
-        else:
-            when = {"before_operation": moments.randrange(whole.operations)}
-        killed, difference = world.kill_and_go_on(kind, **when)
-        if killed.killed:
-            ended = f"{killed.seconds:9.2f} s   {killed.phase:40}"
-            lines.append(f"{kind:8} {ended} none, vectors {difference:.0e}")
+        moments = [
+            {"after": random_moments.uniform(0, whole.seconds)},
+            {"before_operation": random_moments.randrange(whole.operations)},
+        ][: random_moments.choice((1, 2, 2))]
+        ended, difference = world.kill_and_go_on(kind, *moments)
+        killed = [run for run in ended if run.killed]
+        kills += len(killed)
+        for number, run in enumerate(killed, 1):
+            how = f"{run.seconds:9.2f} s   {run.phase:40}"
+            lines.append(f"{kind:8} {how} {number:7}  none, vectors {difference:.0e}")
     with capsys.disabled():
         sys.stdout.write("\n" + "\n".join(lines) + "\n")
