@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
 
 from fastapi.responses import StreamingResponse
 
 from catalog.errors import LremError
+from engine.server.admission import Queue
 from engine.server.body import encode
 from engine.server.problems import of_error, unexpected
 from engine.server.searching import Send
@@ -27,22 +27,20 @@ def wanted(accept: str) -> bool:
     return MEDIA_TYPE in accept.lower()
 
 
-async def respond(
-    executor: Executor, work: Callable[[Send], None], done: Callable[[], None]
-) -> StreamingResponse:
-    """Answer with the events of some work.
+async def respond(queue: Queue, work: Callable[[Send], None]) -> StreamingResponse:
+    """Answer with the events of some work, which has a place in the queue until it is done.
 
     Args:
-        executor: Where the work is done.
+        queue: Where the work is done.
         work: Sends its events, or raises.
-        done: Called when the work is done, whether or not anybody still reads.
 
     Returns:
         The stream. An error of the work is its last event.
 
     Raises:
-        LremError: The work raised before its first event.
+        LremError: The queue is full, or the work raised before its first event.
     """
+    queue.enter()
     loop = asyncio.get_running_loop()
     events: asyncio.Queue[Event | BaseException | None] = asyncio.Queue()
 
@@ -53,12 +51,12 @@ async def respond(
         except BaseException as error:
             end = error
         put(end)
-        loop.call_soon_threadsafe(done)
+        loop.call_soon_threadsafe(queue.leave)
 
     def put(event: Event | BaseException | None) -> None:
         loop.call_soon_threadsafe(events.put_nowait, event)
 
-    executor.submit(run)
+    queue.executor.submit(run)
     first = await events.get()
     if isinstance(first, BaseException):
         raise first

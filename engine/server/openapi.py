@@ -23,13 +23,47 @@ _WHAT = {
     503: "The store did not answer.",
 }
 
-_EVENTS = {
+_ANSWER = {
+    "query": "gift for dad who fishes",
+    "hits": [
+        {
+            "rank": 1,
+            "id": "P003980",
+            "score": 8.24,
+            "product": {
+                "id": "P003980",
+                "title": "10 ft Surf Spinning Rod, 2-Piece Graphite",
+                "brand": "Drumshoal",
+                "category": "Sports & Outdoors > Fishing > Rods",
+                "price": 84.99,
+                "attributes": {},
+                "metadata": {},
+            },
+            "routes": {"dense": {"rank": 1, "score": 0.63}},
+            "explanation": None,
+        }
+    ],
+    "thought": {
+        "keyphrases": ["fishing rod", "tackle kit"],
+        "tokens": 9,
+        "logprob": -4.2,
+        "text": "fishing rod, tackle kit",
+    },
+    "reasoned": True,
+    "reason_note": "reasoned: a gift",
+    "timings_ms": {"embed": 4.1, "reason": 180.2, "dense": 1.9, "fusion": 0.3, "fetch": 0.6},
+    "reason_score": 0.71,
+    "facets": None,
+    "degraded": False,
+}
+_ANSWERED = {
+    "application/json": {"example": _ANSWER},
     "text/event-stream": {
         "schema": {"type": "string"},
         "example": 'event: direct\ndata: {"query": "...", "hits": []}\n\n'
         'event: thought\ndata: {"keyphrases": ["tackle box"]}\n\n'
         'event: result\ndata: {"query": "...", "hits": []}\n\n',
-    }
+    },
 }
 
 
@@ -54,8 +88,8 @@ _ANY = (401, 421, 500)
 _QUERY = (*_ANY, 422, 429, 503)
 _BODY = (400, 413, 415)
 
-SEARCH = _described("Find products", schemas.Answer, *_QUERY, *_BODY, content=_EVENTS)
-SEARCH_BY_URL = _described("Find products, by URL", schemas.Answer, *_QUERY, content=_EVENTS)
+SEARCH = _described("Find products", schemas.Answer, *_QUERY, *_BODY, content=_ANSWERED)
+SEARCH_BY_URL = _described("Find products, by URL", schemas.Answer, *_QUERY, content=_ANSWERED)
 BATCH = _described("Answer several queries alike", schemas.Answers, *_QUERY, *_BODY)
 COLLECTIONS = _described("List collections", schemas.Collections, *_ANY, 429, 503)
 UPSERT = _described("Store products", schemas.Upserted, *_QUERY, *_BODY, 403)

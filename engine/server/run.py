@@ -16,7 +16,7 @@ from engine.errors import EngineError
 from engine.server.access import check_host
 from engine.server.app import create_app
 from engine.server.metrics import Metrics
-from engine.server.searching import Searcher
+from engine.server.searching import working
 from engine.server.settings import Settings
 
 GRACE_SECONDS = 60
@@ -48,10 +48,9 @@ def service(
     metrics = Metrics()
     if engine.cache is not None:
         metrics.watch_cache(engine.cache)
-    searcher = Searcher(engine, metrics, settings.max_batch)
     with (
         _bound(host, port) as bound,
-        searcher.at_work(),
+        working(engine, metrics, settings.max_batch) as searcher,
         ThreadPoolExecutor(settings.queue, "lrem-request") as executor,
     ):
         config = uvicorn.Config(

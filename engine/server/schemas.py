@@ -76,6 +76,14 @@ class SearchOptions(BaseModel):
 class SearchRequest(SearchOptions):
     """A query and how it is answered."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"q": "gift for dad who fishes", "k": 10, "where": ["price < 60"], "explain": True}
+            ]
+        }
+    )
+
     q: Annotated[
         Query,
         Field(description="What a shopper types.", examples=["gift for dad who fishes"]),
@@ -98,6 +106,10 @@ class SearchByUrl(SearchRequest):
 
 class BatchRequest(SearchOptions):
     """Queries that are answered alike."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"queries": ["cordless drill", "garden hose"], "k": 5}]}
+    )
 
     queries: Annotated[
         list[Query],

@@ -23,39 +23,56 @@ _WARM_UP = "warm up"
 _WEIGHT = 0.1
 
 
-class Searcher:
-    """Answers requests with an engine whose model calls they share. Threads may share it.
+@contextmanager
+def working(engine: Engine, metrics: Metrics, max_batch: int) -> Iterator[Searcher]:
+    """Have an engine's model calls shared by requests for the time of the block.
 
     Args:
         engine: Answers.
-        metrics: Counts answers.
+        metrics: Counts.
         max_batch: Queries that reason or embed together, at most.
 
+    Yields:
+        Who answers requests with it, warmed up.
+    """
+    lrem = engine.lrem
+    own = lrem.towers
+    lrem.towers = shared = BatchedTowers(own, max_batch, metrics.model_call)
+    try:
+        searcher = Searcher(engine, shared, metrics)
+        searcher.warm_up()
+        yield searcher
+    finally:
+        lrem.towers = own
+        shared.close()
+
+
+class Searcher:
+    """Answers requests with an engine. Threads may share it. Made by :func:`working`.
+
+    Args:
+        engine: Answers.
+        towers: Its checkpoint's, as requests share them.
+        metrics: Counts answers.
+
     Attributes:
-        towers: The checkpoint's, as requests share them.
+        towers: As given.
     """
 
-    def __init__(self, engine: Engine, metrics: Metrics, max_batch: int) -> None:
+    def __init__(self, engine: Engine, towers: BatchedTowers, metrics: Metrics) -> None:
+        self.towers = towers
         self._engine = engine
         self._metrics = metrics
         self._direct_seconds = 0.0
-        self.towers = BatchedTowers(engine.lrem.towers, max_batch, metrics.model_call)
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Have the engine work with the shared towers, warmed up; give it its own back."""
+    def warm_up(self) -> None:
+        """Load and build what the first requests would wait for, and time what they will take."""
+        self._engine.search(_WARM_UP, reason="never")
+        self._direct([_WARM_UP], {})
         lrem = self._engine.lrem
-        own, lrem.towers = lrem.towers, self.towers
-        try:
-            self._engine.search(_WARM_UP, reason="never")
-            self._direct([_WARM_UP], {})
-            if lrem.can_reason:
-                lrem.towers.reasoner  # noqa: B018 - loaded now, for its time to be no query's
-                lrem.reason([_WARM_UP])
-            yield
-        finally:
-            lrem.towers = own
-            self.towers.close()
+        if lrem.can_reason:
+            _ = self.towers.reasoner  # loaded now, for its time to be no query's
+            lrem.reason([_WARM_UP])
 
     def answer(self, request: SearchRequest, until: float) -> Answer:
         """Answer a query; directly, if there is no time to reason.
