@@ -27,7 +27,7 @@ NOT_CHECKED = [positive_data_acceptance]
 
 
 @pytest.mark.parametrize(
-    "examples", [8, pytest.param(60, marks=pytest.mark.slow)], ids=["few", "many"]
+    "examples", [4, pytest.param(60, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_answers_are_those_described_and_no_fault_of_the_service(own_engine, examples):
     with serving(own_engine, allow_writes=True, keys=[KEY]) as url:
