@@ -54,7 +54,7 @@ lrem-small: $(VENV)/dev  ## train the checkpoint that ships again: hours on two 
 		--triples $(SMALL)/data/thoughts.parquet --triples $(SMALL)/data/cards.parquet \
 		--catalog examples/catalog.parquet
 	$(BIN)/lrem train cold-start $(RUNS)/trimmed --recipe $(SMALL)/cold_start.toml --out $(RUNS)/cold
-	$(BIN)/lrem model export $(RUNS)/cold/model $(RUNS)/lrem-small --bits 4
+	$(BIN)/lrem model export $(RUNS)/cold/model $(RUNS)/lrem-small --bits 4 --max-thought-tokens 14
 	$(BIN)/lrem model remember $(RUNS)/lrem-small $(SMALL)/data/thoughts.parquet
 
 clean:

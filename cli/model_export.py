@@ -48,6 +48,14 @@ def export(
             "GiB of memory for a reasoner of 135 million weights.",
         ),
     ] = Bits.four,
+    max_thought_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-thought-tokens",
+            min=1,
+            help="Most tokens of a thought: a shorter one is there sooner. Left out, as before.",
+        ),
+    ] = None,
     queries: Annotated[
         str,
         typer.Option(
@@ -93,6 +101,7 @@ def export(
         asked,
         others,
         bits=int(bits.value),
+        max_thought_tokens=max_thought_tokens,
         on_stage=lambda stage: err.print(stage, style="dim", highlight=False),
     )
     summary = describe(done.directory)

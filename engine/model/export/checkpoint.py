@@ -52,6 +52,7 @@ def export_checkpoint(
     calibration: Sequence[str],
     *,
     bits: int = BITS,
+    max_thought_tokens: int | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Export:
     """Quantise a checkpoint with separate towers for the CPU runtime, and compare the two.
@@ -65,6 +66,7 @@ def export_checkpoint(
         calibration: Other queries; the reasoner's weights are rounded so that what it thinks about
             them changes least. At least one; a hundred are plenty.
         bits: Of the reasoner's layers: 4, 5, 6 or 8.
+        max_thought_tokens: The new one's limit on CoTs; None: that of the old one.
         on_stage: Told what is being done.
 
     Returns:
@@ -76,6 +78,8 @@ def export_checkpoint(
     """
     found = find_checkpoint(source)
     config = LremConfig.load(found)
+    if max_thought_tokens is not None:
+        config = replace(config, max_thought_tokens=max_thought_tokens)
     if config.towers != "separate":
         raise ModelError(
             f"{source} has shared towers; the CPU runtime takes separate ones.",
@@ -85,7 +89,8 @@ def export_checkpoint(
     _check_onnx()
     on_stage("torch: thoughts and vectors to compare with")
     torch_lrem = LREM.from_pretrained(found, device="cpu", dtype="float32")
-    before = torch_lrem.reason(queries) if config.can_reason else None
+    limit = config.max_thought_tokens
+    before = torch_lrem.reason(queries, max_tokens=limit) if config.can_reason else None
     vectors = torch_lrem.embed_queries(queries)
     with written(Path(directory), replace=True) as folder:
         _copy_top(found, folder)
@@ -111,7 +116,8 @@ def export_checkpoint(
     pair = (vectors, runtime.embed_queries(queries))
     if before is None or after is None:
         return Export(Path(directory), compare(None, pair), None)
-    rounded = torch_lrem.reason(queries)  # its weights are the rounded ones by now
+    # Its weights are the rounded ones by now.
+    rounded = torch_lrem.reason(queries, max_tokens=limit)
     return Export(Path(directory), compare((before, after), pair), compare((rounded, after), pair))
 
 

@@ -31,6 +31,7 @@ def open_session(folder: Path, exported: Exported) -> InferenceSession:
     """
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # some of its builds would report to their makers
     path = checked_weights(folder, exported)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores()
