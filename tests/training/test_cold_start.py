@@ -208,9 +208,7 @@ def test_a_loss_gone_wrong_stops_the_run(world, separate, tmp_path):
 OWN = "[embedder]" + SEPARATE.split("[embedder]")[1].replace("epochs = 12", "epochs = 1")
 
 
-def test_an_embedder_alone_learns_from_the_thoughts_of_a_trained_reasoner(
-    world, trained, tmp_path
-):
+def test_an_embedder_alone_learns_from_the_thoughts_of_a_trained_reasoner(world, trained, tmp_path):
     path = recipe(world, DEV + OWN, "own.toml")
     report = cold_start(trained.model, path, tmp_path / "run", quiet)
     lines = (tmp_path / "run/own_cots.jsonl").read_text().splitlines()
