@@ -50,8 +50,9 @@ def think(
     # Before the cache: an answer must not depend on what was asked before.
     if lrem.known is not None:
         vectors = embed(lrem, [(query, None) for query in queries], plain)
-        bare = np.stack([{**plain, **vectors}[query, ""] for query in queries])
-        recalled = zip(queries, lrem.known.recall(bare), strict=True)
+        bare = {**plain, **vectors}
+        matrix = np.stack([bare[query, ""] for query in queries])
+        recalled = zip(queries, lrem.known.recall(matrix), strict=True)
         found = {query: thought for query, thought in recalled if thought is not None}
     settings = decoding_settings(lrem)
     if cache is not None:

@@ -82,6 +82,9 @@ class KnownThoughts:
 
         Args:
             directory: The checkpoint's.
+
+        Raises:
+            ModelError: It cannot be written to; what it knew is still there.
         """
         codes = np.rint(self._vectors * _SCALE).astype(np.int8)
         flat = pa.array(codes.reshape(-1))
@@ -93,8 +96,14 @@ class KnownThoughts:
             }
         )
         aside = directory / f".{FILE}"
-        pq.write_table(table, aside, compression="zstd")
-        aside.replace(directory / FILE)
+        try:
+            pq.write_table(table, aside, compression="zstd")
+            aside.replace(directory / FILE)
+        except OSError as error:
+            raise ModelError(
+                f"{directory / FILE} cannot be written: {error}",
+                "Copy the checkpoint to a folder of your own, and name that.",
+            ) from error
 
     def nearest(self, vectors: Vectors) -> tuple[list[Thought], npt.NDArray[np.float32]]:
         """The thoughts of the nearest known queries.

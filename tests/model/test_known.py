@@ -80,3 +80,12 @@ def test_a_damaged_file_or_another_checkpoints_is_named(tmp_path):
     (tmp_path / FILE).write_bytes(b"PAR1 no more")
     with pytest.raises(ModelError, match=FILE):
         KnownThoughts.load(tmp_path, 4)
+
+
+def test_a_checkpoint_that_cannot_be_written_keeps_what_it_knew(tmp_path):
+    vectors = np.ones((1, 4), np.float32) / 2
+    KnownThoughts(["a"], [Thought(("b",))], vectors).save(tmp_path)
+    (tmp_path / f".{FILE}").mkdir()  # in the way
+    with pytest.raises(ModelError, match="cannot be written"):
+        KnownThoughts(["c"], [Thought(("d",))], vectors).save(tmp_path)
+    assert KnownThoughts.load(tmp_path, 4).recall(vectors)[0].known == "a"
